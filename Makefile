@@ -1,0 +1,39 @@
+# Each target installs what it needs; .venv is made once and again when the pins change.
+PYTHON := $(shell command -v python3.11 || command -v python3)
+PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check fix bench model
+
+demo: .venv/installed  ## score an article with the embedded model
+	.venv/bin/posture score --format table data/articles/detroit.txt
+
+test: .venv/installed-test  ## run all tests
+	.venv/bin/python -m pytest
+
+check: .venv/installed-test  ## types, lint, format
+	.venv/bin/python -m mypy
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+
+fix: .venv/installed-test  ## what ruff can mend by itself
+	.venv/bin/python -m ruff check --fix .
+	.venv/bin/python -m ruff format .
+
+bench: .venv/installed-bench  ## speed, start-up and memory, beside scikit-learn and fastText
+	.venv/bin/python -m tests.benchmarks
+
+model: .venv/installed  ## refit the embedded model from data/corpus
+	.venv/bin/python -m training.default_model data/corpus
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	touch $@
+
+.venv/installed-test: .venv/installed
+	$(PIP) --editable '.[test]'
+	touch $@
+
+.venv/installed-bench: .venv/installed-test
+	$(PIP) --editable '.[test,bench]'
+	touch $@

@@ -1,0 +1,5 @@
+"""`python -m inference` is `posture`."""
+
+from inference.cli import main
+
+main()

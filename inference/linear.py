@@ -1,0 +1,174 @@
+"""The linear model at run time: sums of weight rows over hashed columns, with NumPy alone.
+
+For each of three fields (words, letters, classes) a paragraph's logits are the sum of its columns'
+weight rows over the square root of the sum of their squared inverse document frequencies: TF-IDF
+whose length is counted per occurrence, so that everything, idf, naive-Bayes ratios and regression
+weights, folds into one row a column (`training.export` folds it). Because the letters of a word
+depend on the word alone, each word's rows are summed once and kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inference.features import (
+    FeatureConfig,
+    letter_columns,
+    masked_tokens,
+    pair_columns,
+    word_columns,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from inference.article import Paragraph
+    from inference.phrases import PhraseMatcher
+    from inference.taxonomy import Taxonomy
+    from inference.tokens import Tokens
+
+_BLOCK_PARAGRAPHS = 1_000  # blocks that fit the processor's cache are the fast ones
+_BLOCK_CHARACTERS = 500_000
+_MEMORY_BITS = 16  # 65,536 words stay summed
+
+
+@dataclass(frozen=True, slots=True)
+class LinearWeights:
+    """What `fit` leaves of a linear model; every array lies in the model folder.
+
+    columns : uint32 (n_rows,), ascending: the columns that carry weight, words' then letters'.
+    rows : float32 (n_rows, n_columns + 1): a weight for each label, then the squared idf.
+    class_rows : float32 (n_classes, n_columns + 1), the same for the lexicon's classes.
+    intercepts : float32 (n_columns,)
+    names, lexicon : the gazetteer's names to mask; the lexicon's terms with their classes.
+    """
+
+    columns: NDArray[np.uint32]
+    rows: NDArray[np.float32]
+    class_rows: NDArray[np.float32]
+    intercepts: NDArray[np.float32]
+    names: PhraseMatcher
+    lexicon: PhraseMatcher
+
+
+class LinearModel:
+    """A `ParagraphModel` that reads text at memory speed."""
+
+    def __init__(self, taxonomy: Taxonomy, config: FeatureConfig, weights: LinearWeights) -> None:
+        self.taxonomy = taxonomy
+        self.config = config
+        self.weights = weights
+        self._width = taxonomy.n_columns + 1
+        # Row 0 is nothing: columns without weight point to it.
+        self._rows = np.concatenate((np.zeros((1, self._width), np.float32), weights.rows))
+        self._row_of = np.zeros(config.n_hashed, np.int32)
+        self._row_of[weights.columns] = np.arange(1, len(weights.columns) + 1, dtype=np.int32)
+        self._memory_keys = np.zeros(1 << _MEMORY_BITS, np.uint64)
+        self._memory = np.zeros((1 << _MEMORY_BITS, 2 * self._width), np.float32)
+        self._lock = threading.Lock()
+
+    def predict_proba(self, paragraphs: Sequence[Paragraph]) -> NDArray[np.float64]:
+        """See `ParagraphModel`."""
+        logits = self.logits([paragraph.text for paragraph in paragraphs])
+        return probabilities(logits, self.taxonomy)
+
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Log-odds of each label, shape (n_texts, n_columns)."""
+        blocks = [self._block_logits(block) for block in _blocks(texts)]
+        return np.concatenate([np.zeros((0, self._width - 1)), *blocks])
+
+    def _block_logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        tokens = masked_tokens(texts, self.weights.names)
+        n = tokens.n_paragraphs
+        sums = _sums(self._word_rows(tokens), tokens.paragraphs, n)
+        words, letters = sums[:, : self._width], sums[:, self._width :]
+        words += self._pair_sums(tokens)
+        matches = self.weights.lexicon.find(tokens)
+        classes = _sums(self.weights.class_rows[matches.value], tokens.paragraphs[matches.first], n)
+        logits = np.tile(self.weights.intercepts.astype(np.float64), (n, 1))
+        for field in (words, letters, classes):
+            # A field without a known column has length 0 and adds nothing.
+            length = np.sqrt(np.where(field[:, -1] > 0, field[:, -1], 1.0))
+            logits += field[:, :-1] / length[:, None]
+        return logits
+
+    def _pair_sums(self, tokens: Tokens) -> NDArray[np.float32]:
+        """Sum of the rows of each paragraph's pairs of words; (n_paragraphs, width)."""
+        columns, first = pair_columns(tokens, self.config)
+        rows = self._row_of.take(columns)
+        known = np.flatnonzero(rows)  # most pairs were never seen
+        return _sums(
+            self._rows.take(rows[known], axis=0),
+            tokens.paragraphs[first[known]],
+            tokens.n_paragraphs,
+        )
+
+    def _word_rows(self, tokens: Tokens) -> NDArray[np.float32]:
+        """Each word's own row and the sum of its letters' rows; (n_tokens, 2 * width)."""
+        slots = (tokens.hashes & np.uint64((1 << _MEMORY_BITS) - 1)).astype(np.int64)
+        with self._lock:
+            rows = self._memory.take(slots, axis=0)
+            missing = np.flatnonzero(self._memory_keys.take(slots) != tokens.hashes)
+            if len(missing):
+                hashes, first, inverse = np.unique(
+                    tokens.hashes[missing], return_index=True, return_inverse=True
+                )
+                fresh = self._fresh_rows(tokens, missing[first])
+                rows[missing] = fresh[inverse]
+                self._memory_keys[slots[missing[first]]] = hashes
+                self._memory[slots[missing[first]]] = fresh
+        return rows
+
+    def _fresh_rows(self, tokens: Tokens, words: NDArray[np.int64]) -> NDArray[np.float32]:
+        rows = np.zeros((len(words), 2 * self._width), np.float32)
+        rows[:, : self._width] = self._rows[self._row_of[word_columns(tokens, self.config)[words]]]
+        for columns, word in letter_columns(tokens, words, self.config):
+            found = self._row_of.take(columns)
+            known = np.flatnonzero(found)
+            rows[:, self._width :] += _sums(
+                self._rows.take(found[known], axis=0), word[known], len(words)
+            )
+        return rows
+
+
+def probabilities(logits: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np.float64]:
+    """Softmax over the columns of an exclusive axis, the logistic function elsewhere."""
+    result = np.empty_like(logits)
+    for axis, span in taxonomy.spans():
+        part = logits[:, span]
+        if axis.exclusive:
+            powers = np.exp(part - part.max(axis=1, keepdims=True))
+            result[:, span] = powers / powers.sum(axis=1, keepdims=True)
+        else:
+            result[:, span] = 0.5 * (1.0 + np.tanh(0.5 * part))  # never overflows
+    return result
+
+
+def _sums(
+    rows: NDArray[np.float32], group: NDArray[np.int64], n_groups: int
+) -> NDArray[np.float32]:
+    """Sum of the rows of each group; `group` ascends; a group without rows sums to zero."""
+    sums = np.zeros((n_groups, rows.shape[1]), np.float32)
+    if len(rows):
+        starts = np.flatnonzero(np.diff(group, prepend=-1))
+        sums[group[starts]] = np.add.reduceat(rows, starts, axis=0)
+    return sums
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    start = characters = 0
+    for i, text in enumerate(texts):
+        if i > start and (
+            i - start == _BLOCK_PARAGRAPHS or characters + len(text) > _BLOCK_CHARACTERS
+        ):
+            yield texts[start:i]
+            start, characters = i, 0
+        characters += len(text)
+    if start < len(texts):
+        yield texts[start:]

@@ -1,0 +1,102 @@
+"""Records: what leaves Posture, one a paragraph and one an article, as plain dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from inference.summary import ArticleSummary
+
+if TYPE_CHECKING:
+    from inference.article import Article
+    from inference.scorer import Prediction, ScoredArticle
+
+Record = dict[str, Any]
+
+_PROBABILITY_DIGITS = 6
+
+
+def article_records(scored: Iterable[ScoredArticle]) -> Iterator[Record]:
+    """For each article its paragraphs' records, then its own, which carries the summary."""
+    for one in scored:
+        article = one.article
+        about = {
+            "title": article.title,
+            "date": article.date,
+            "source": article.source,
+            "url": article.url,
+        }
+        for index in range(len(article.paragraphs)):
+            yield _merged(_paragraph(one, index) | about, article)
+        yield _merged(
+            {"record": "article", "id": article.id, **about, "summary": one.summary.to_dict()},
+            article,
+        )
+
+
+def paragraph_records(scored: Iterable[ScoredArticle]) -> Iterator[Record]:
+    """A record a paragraph, for articles that are one paragraph each (unit "paragraph").
+
+    Rows in a row with the same `article_id` are followed by a record of their article.
+    """
+    for name, rows in groupby(scored, lambda one: one.article.extra.get("article_id")):
+        predictions: list[Prediction] = []
+        for one in rows:
+            yield _merged(_paragraph(one, 0), one.article)
+            if name not in (None, ""):
+                predictions += one.predictions
+        if predictions:
+            summary = ArticleSummary.of(predictions, one.taxonomy)
+            yield {"record": "article", "id": name, "summary": summary.to_dict()}
+
+
+def flat(record: Record) -> Record:
+    """A record without nesting, for tables: `p.tone.neutral`, `share.tone.neutral`, …"""
+    result: Record = {}
+    for key, value in record.items():
+        if key == "probabilities":
+            for axis, labels in value.items():
+                result |= {f"p.{axis}.{code}": p for code, p in labels.items()}
+        elif key == "confidence":
+            result |= {f"confidence.{axis}": p for axis, p in value.items()}
+        elif key == "summary":
+            result["n_paragraphs"] = value["n_paragraphs"]
+            for axis, labels in value.items():
+                if axis not in ("n_paragraphs", "abstained"):
+                    result |= {f"share.{axis}.{c}": x["share"] for c, x in labels.items()}
+        else:
+            result[key] = value
+    return result
+
+
+def _paragraph(one: ScoredArticle, index: int) -> Record:
+    paragraph, prediction = one.article.paragraphs[index], one.predictions[index]
+    labels: Record = {}
+    for axis in one.taxonomy.axes:
+        codes = prediction.labels[axis.name]
+        labels[axis.field] = (codes[0] if codes else None) if axis.exclusive else list(codes)
+    return {
+        "record": "paragraph",
+        "id": one.article.id,
+        "index": index,
+        "start": paragraph.start,
+        "end": paragraph.end,
+        "heading": paragraph.heading,
+        "text": paragraph.text,
+        **labels,
+        "abstained": list(prediction.abstained),
+        "confidence": {k: round(v, _PROBABILITY_DIGITS) for k, v in prediction.confidence.items()},
+        "probabilities": {
+            axis: {code: round(p, _PROBABILITY_DIGITS) for code, p in labels.items()}
+            for axis, labels in prediction.probabilities.items()
+        },
+    }
+
+
+def _merged(record: Record, article: Article) -> Record:
+    """The record with the input's other columns; one whose name we use is kept as `input.name`."""
+    return record | {
+        (f"input.{name}" if name in record else name): value
+        for name, value in article.extra.items()
+    }

@@ -1,0 +1,179 @@
+"""Tables of texts: rows of CSV, JSON Lines and Parquet, streamed, each with its place."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from inference.article import Article, Paragraph
+from inference.decode import decode, mend_mojibake
+from inference.errors import InputError
+
+TABLE_SUFFIXES = (".csv", ".jsonl", ".parquet")
+UNITS = ("article", "paragraph")
+
+_ARTICLE_FIELDS = ("title", "date", "source", "url")
+_CHUNK_BYTES = 1 << 20
+_BATCH_ROWS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: where it stands (« file.csv, line 3 ») and its values by column."""
+
+    where: str
+    values: Mapping[str, Any]
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Rows of a table, by its suffix. Raises InputError where one cannot be read."""
+    try:
+        if path.suffix == ".parquet":
+            yield from _parquet_rows(path)
+        else:
+            with path.open("rb") as file:
+                yield from stream_rows(file, path.suffix, str(path))
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror or error}); expected a file"
+        raise InputError(msg) from error
+
+
+def stream_rows(file: IO[bytes], suffix: str, where: str) -> Iterator[Row]:
+    """Rows of a CSV or JSON Lines file that is open for reading bytes."""
+    return _csv_rows(file, where) if suffix == ".csv" else _json_rows(file, where)
+
+
+def articles_of_rows(rows: Iterable[Row], unit: str) -> Iterator[Article]:
+    """One article a row, cut into paragraphs; or, with unit "paragraph", one paragraph a row.
+
+    A row without `id` gets its place as one. Columns that are not the unit's own go to `extra`.
+    Raises InputError for a row without text and for two rows of one id whose texts differ.
+    """
+    seen: dict[int, int] = {}  # hashes, not strings: a million ids must fit in memory
+    for row in rows:
+        values = dict(row.values)
+        text = values.pop("text", None)
+        if not isinstance(text, str):
+            found = ", ".join(map(repr, row.values)) or "none"
+            msg = (
+                f"{row.where}: expected a column 'text' with a text; found "
+                + (f"{text!r} in it" if "text" in row.values else f"the columns {found}")
+                + "; name the column of the texts 'text'"
+            )
+            raise InputError(msg)
+        text = mend_mojibake(text)
+        given = values.pop("id", None)
+        identifier = row.where if given in (None, "") else str(given)
+        if seen.setdefault(hash(identifier), hash(text)) != hash(text):
+            msg = (
+                f"{row.where}: id {identifier!r} stands a second time with another text; expected "
+                "one text an id; give each its own id"
+            )
+            raise InputError(msg)
+        if unit == "paragraph":
+            heading = _string(values.pop("heading", None))
+            preceding = _string(values.pop("preceding", None))
+            paragraph = Paragraph(text, 0, len(text), heading, preceding)
+            yield Article(text, (paragraph,), id=identifier, extra=values)
+        else:
+            fields = {name: _string(values.pop(name, None)) for name in _ARTICLE_FIELDS}
+            yield Article.from_text(text, id=identifier, extra=values, **fields)
+
+
+def _string(value: object) -> str:
+    return "" if value is None or value != value else str(value)  # noqa: PLR0124 - NaN
+
+
+def _json_rows(file: IO[bytes], where: str) -> Iterator[Row]:
+    found = False
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        place = f"{where}, line {number}"
+        try:
+            values = json.loads(line.decode("utf-8-sig"))
+        except ValueError as error:
+            msg = f"{place}: not JSON in UTF-8 ({error}); expected one object a line"
+            raise InputError(msg) from error
+        if not isinstance(values, dict):
+            msg = f"{place}: found {type(values).__name__}; expected one JSON object a line"
+            raise InputError(msg)
+        found = True
+        yield Row(place, values)
+    if not found:
+        msg = f"{where}: found no row; expected one JSON object a line"
+        raise InputError(msg)
+
+
+def _csv_rows(file: IO[bytes], where: str) -> Iterator[Row]:
+    reader = csv.reader(_csv_text(file, where), strict=True)
+    header: list[str] | None = None
+    line = 1
+    try:
+        for cells in reader:
+            start, line = line, reader.line_num + 1
+            if not cells:
+                continue
+            place = f"{where}, line {start}"
+            if header is None:
+                header = [name.strip() for name in cells]
+                if len(set(header)) < len(header):
+                    twice = sorted({name for name in header if header.count(name) > 1})
+                    msg = f"{place}: column(s) {twice} stand twice; name each column once"
+                    raise InputError(msg)
+                continue
+            if len(cells) != len(header):
+                msg = (
+                    f"{place}: {len(cells)} cells; expected {len(header)} as in the header; "
+                    "quote texts that hold commas"
+                )
+                raise InputError(msg)
+            yield Row(place, dict(zip(header, cells, strict=True)))
+    except csv.Error as error:
+        msg = f"{where}, line {line}: not CSV ({error}); expected commas and double quotes"
+        raise InputError(msg) from error
+    if header is None:
+        msg = f"{where}: the file is empty; expected a header with a column 'text'"
+        raise InputError(msg)
+
+
+def _csv_text(file: IO[bytes], where: str) -> IO[str]:
+    """The file as text: UTF-8 is streamed, another encoding is read whole."""
+    csv.field_size_limit(1 << 30)  # the default, 128 KiB, is shorter than a long article
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    spool: IO[bytes] = file if file.seekable() else io.BytesIO(file.read())
+    head = spool.read(64)
+    try:
+        decoder.decode(head)
+        if b"\x00" in head:
+            raise UnicodeDecodeError("utf-8", head, 0, 1, "a NUL byte")
+        while chunk := spool.read(_CHUNK_BYTES):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        spool.seek(0)
+        return io.StringIO(decode(spool.read(), where), newline="")
+    spool.seek(0)
+    return io.TextIOWrapper(spool, encoding="utf-8-sig", newline="")
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(path)
+        number = 0
+        for batch in table.iter_batches(_BATCH_ROWS):
+            for values in batch.to_pylist():
+                number += 1
+                yield Row(f"{path}, row {number}", values)
+    except pa.ArrowInvalid as error:
+        msg = f"{path}: not a Parquet table ({str(error).splitlines()[0]}); write it again"
+        raise InputError(msg) from error

@@ -1,0 +1,67 @@
+"""Start-up of `posture score` and memory of a long stream, measured from outside the process."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from training.corpus import LabelledCorpus
+
+_STARTS = 11
+_STREAM = 1_000_000
+
+
+def start_up(article: Path) -> list[str]:
+    """Time of `posture score` on one article against `python -c "import numpy"`, in turn."""
+    commands = {
+        'python -c "import numpy"': [sys.executable, "-c", "import numpy"],
+        f"posture score {article.name}": [_posture(), "score", str(article)],
+    }
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(_STARTS):
+        for name, command in commands.items():
+            start = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            times[name].append(time.perf_counter() - start)
+    base = statistics.median(times['python -c "import numpy"'])
+    return [
+        f"{name:42}{1e3 * statistics.median(t):8.0f} ms{statistics.median(t) / base:7.2f} x"
+        for name, t in times.items()
+    ]
+
+
+def memory(corpus: LabelledCorpus) -> list[str]:
+    """Peak resident memory of scoring a JSONL file of a million paragraphs, one a row."""
+    texts = corpus.texts
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "archive.jsonl")
+        with path.open("w", encoding="utf-8") as file:
+            for i in range(_STREAM):
+                record = {"id": f"paragraph-{i}", "text": texts[i % len(texts)]}
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        start = time.perf_counter()
+        with Path(os.devnull).open("wb") as nothing:
+            process = subprocess.Popen(
+                [_posture(), "score", "--unit", "paragraph", str(path)], stdout=nothing
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        size = path.stat().st_size
+    if status:
+        msg = f"posture score ended with status {status}"
+        raise RuntimeError(msg)
+    peak = usage.ru_maxrss / 1024
+    return [
+        f"{_STREAM:,} paragraphs, {size / 1e6:.0f} MB of JSONL: peak {peak:.0f} MB resident",
+        f"{_STREAM / seconds:,.0f} paragraphs/s read, scored and written as JSONL",
+    ]
+
+
+def _posture() -> str:
+    return str(Path(sys.executable).with_name("posture"))

@@ -1,0 +1,1 @@
+"""What needs labels: read them, split, fit, calibrate, evaluate, and write a model folder."""

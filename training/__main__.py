@@ -1,0 +1,5 @@
+"""`python -m training` is `posture-train`."""
+
+from training.cli import main
+
+main()

@@ -1,0 +1,144 @@
+"""`posture-train`: what needs labels."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from inference import __version__
+from inference.cli import run
+from inference.scorer import load
+from inference.taxonomy import Taxonomy
+from training.corpus import LabelledCorpus
+from training.evaluate import evaluate, evaluate_baselines
+from training.fit import FitConfig, fit
+from training.metrics import Scores
+
+_FORMAT = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("table", "json")),
+    help="Default: table on a terminal, json otherwise.",
+)
+_PATH = click.Path(path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def posture_train() -> None:
+    """Fit and evaluate models on labelled paragraphs.
+
+    A CORPUS is a table (.csv, .jsonl, .parquet) of labelled paragraphs with article_id, text, a
+    column for each axis (topics as a|b; tone) or a 0/1 column for each label, and optionally
+    heading, preceding and split (train, test); or a folder like data/corpus.
+    """
+
+
+@posture_train.command("fit")
+@click.argument("corpus", type=_PATH)
+@click.option("--output", type=_PATH, required=True, help="Model folder to write.")
+@click.option(
+    "--taxonomy", type=_PATH, help="TOML file of your own axes and labels, as data/taxonomy.toml."
+)
+@click.option(
+    "--seed", default=0, show_default=True, help="Draws the held-out articles and the folds."
+)
+@_FORMAT
+def fit_command(
+    corpus: Path, output: Path, taxonomy: Path | None, seed: int, format_: str | None
+) -> None:
+    """Fit a linear model on CORPUS, say how good it is on held-out articles, write its folder."""
+    labelled = LabelledCorpus.read(corpus, Taxonomy.read(taxonomy) if taxonomy else load().taxonomy)
+    fitted = fit(labelled, FitConfig(seed=seed), report=_say, track=_progress)
+    fitted.write(output)
+    _say(f"wrote {output}; use it with: posture score --model {output} FILE")
+    _show(fitted.held_out, labelled.taxonomy, format_)
+
+
+@posture_train.command("evaluate")
+@click.argument("model", type=_PATH)
+@click.argument("corpus", type=_PATH)
+@_FORMAT
+def evaluate_command(model: Path, corpus: Path, format_: str | None) -> None:
+    """Score MODEL (a folder, or `default`) on CORPUS: its test articles, or all without a split."""
+    scorer = load(None if str(model) == "default" else model)
+    labelled = LabelledCorpus.read(corpus, scorer.taxonomy)
+    test, train = labelled.split("test"), labelled.split("train")
+    systems = {"model": evaluate(scorer, test if len(test) else labelled)}
+    if len(test) and len(train):
+        systems |= evaluate_baselines(train, test)
+    else:
+        _say("the corpus has no split: if the model was fitted on it, these scores flatter it")
+    _show(systems, labelled.taxonomy, format_)
+
+
+def main() -> None:
+    """Run `posture-train`; bad input ends with one line on stderr and exit code 2."""
+    run(posture_train, "posture-train")
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _progress(steps: Iterable[Any], total: int) -> Iterable[Any]:
+    console = Console(stderr=True)
+    return track(steps, "fits", total=total, console=console, disable=not console.is_terminal)
+
+
+def _show(systems: Mapping[str, Scores], taxonomy: Taxonomy, format_: str | None) -> None:
+    if (format_ or ("table" if sys.stdout.isatty() else "json")) == "json":
+        print(json.dumps({name: scores.to_dict() for name, scores in systems.items()}))
+        return
+    console = Console()
+    model = systems["model"]
+    table = Table(
+        title=f"On {model.n_paragraphs} paragraphs of {model.n_articles} articles not trained on",
+        title_justify="left",
+    )
+    headers = ("precision", "recall", "F1", "support", "Brier", "ECE")
+    table.add_column("label")
+    for header in headers:
+        table.add_column(header, justify="right")
+    for name in systems:
+        if name != "model":
+            table.add_column(f"F1 {name}", justify="right")
+    for axis in taxonomy.axes:
+        for label in axis.labels:
+            s = model.labels[axis.name][label.code]
+            table.add_row(
+                f"{axis.name}.{label.code}",
+                *(f"{value:.3f}" for value in (s.precision, s.recall, s.f1)),
+                str(s.support),
+                f"{s.brier:.3f}",
+                f"{s.calibration_error:.3f}",
+                *(
+                    f"{scores.labels[axis.name][label.code].f1:.3f}"
+                    for name, scores in systems.items()
+                    if name != "model"
+                ),
+            )
+        table.add_row(
+            f"[bold]{axis.name}, macro-F1",
+            "",
+            "",
+            f"[bold]{model.macro_f1[axis.name]:.3f}",
+            "",
+            "",
+            "",
+            *(f"{s.macro_f1[axis.name]:.3f}" for name, s in systems.items() if name != "model"),
+            end_section=True,
+        )
+    console.print(table)
+    console.print(
+        "Brier: mean squared error of the probability, 0 is best. ECE: how far probabilities are "
+        "from observed shares on average, 0 is best."
+    )

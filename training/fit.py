@@ -1,0 +1,241 @@
+"""The whole story of a linear model: labelled paragraphs in, a model folder out."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from inference.artefact import Provenance, write_linear
+from inference.calibration import Calibration
+from inference.decision import DecisionRule
+from inference.errors import InputError
+from inference.scorer import Scorer
+from training.calibrate import fit_calibration, fit_rule
+from training.corpus import LabelledCorpus, hold_out
+from training.evaluate import evaluate, evaluate_baselines
+from training.export import linear_model
+from training.folds import article_folds
+from training.metrics import Scores, score_predictions
+from training.naive_bayes_logistic import NaiveBayesLogisticRegression
+from training.vectorizer import HashedNgramVectorizer, OccurrenceTfidf
+
+Setting = tuple[float, float]  # C, weight of a passage
+
+
+@dataclass(frozen=True, slots=True)
+class FitConfig:
+    """How a linear model is fitted; a sequence is searched by cross-validation.
+
+    C : inverse strengths of the regressions' penalty.
+    passage_weights : weights of a passage beside a paragraph's 1.
+    min_documents : training texts in which a column of words, of letters, of classes must stand.
+    min_examples : a label on fewer training texts is refused.
+    test_share : of the articles, held out where the corpus has no split of its own.
+    n_jobs : processes; -1 for one a core. It changes no result.
+    """
+
+    C: Sequence[float] = (3.0, 10.0, 30.0)
+    passage_weights: Sequence[float] = (0.5, 1.0)
+    min_documents: tuple[int, int, int] = (2, 3, 1)
+    min_examples: int = 10
+    n_folds: int = 5
+    test_share: float = 0.2
+    seed: int = 0
+    n_jobs: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class FittedModel:
+    """What `fit` returns: the scorer, the estimator it was exported from, and its scores.
+
+    held_out : system → scores on the held-out articles: "model", "majority", "tfidf".
+    cross_validated : scores of the out-of-fold predictions that chose the rule (optimistic).
+    """
+
+    scorer: Scorer
+    estimator: Pipeline
+    provenance: Provenance
+    held_out: Mapping[str, Scores]
+    cross_validated: Scores
+
+    def write(self, folder: Path, *, with_estimator: bool = True) -> None:
+        """Write the model folder, with the scikit-learn estimator beside the weights."""
+        extra_files = {}
+        if with_estimator:
+            buffer = io.BytesIO()
+            joblib.dump(self.estimator, buffer)
+            extra_files["estimator.joblib"] = buffer.getvalue()
+        write_linear(folder, self.scorer, self.provenance, extra_files=extra_files)
+
+
+def fit(
+    corpus: LabelledCorpus,
+    config: FitConfig = FitConfig(),
+    report: Callable[[str], None] = lambda _: None,
+    track: Callable[[Iterable[Any], int], Iterable[Any]] = lambda steps, _: steps,
+) -> FittedModel:
+    """Fit, calibrate and evaluate a linear model.
+
+    Parameters
+    ----------
+    corpus : with a split of its own, or one is drawn by article.
+    report : is told in a sentence what is being done.
+    track : passes the long loop's steps through, given how many there are; for a progress bar.
+
+    Raises InputError for a label with too few examples and for too few articles.
+    """
+    # 1) Hold out articles; they are looked at once, at the end.
+    corpus = hold_out(corpus, config.test_share, config.seed)
+    train, test = corpus.split("train"), corpus.split("test")
+    _check_examples(train, config)
+    report(_described(train, test))
+
+    # 2) Count the columns once, for every fold and every setting.
+    ngrams = HashedNgramVectorizer().fit(train.texts)
+    counts = ngrams.transform(train.texts)
+
+    # 3) Predict every training paragraph with a model that has not seen its article.
+    folds = article_folds(train, config.n_folds, config.seed)
+    is_paragraph = folds >= 0
+    settings = _settings(train, config)
+    report(f"cross-validating {len(settings)} settings in {config.n_folds} folds by article")
+    jobs = list(itertools.product(settings, range(config.n_folds)))
+    predictions = joblib.Parallel(n_jobs=config.n_jobs, return_as="generator")(
+        joblib.delayed(_fold_probabilities)(counts, train, ngrams, config, setting, folds == fold)
+        for setting, fold in jobs
+    )
+    out_of_fold = {setting: np.zeros(train.labels.shape) for setting in settings}
+    for (setting, fold), probabilities in zip(jobs, track(predictions, len(jobs)), strict=True):
+        out_of_fold[setting][folds == fold] = probabilities
+
+    # 4) Choose the setting, and on its predictions the calibration and the thresholds.
+    labels = train.labels[is_paragraph]
+    chosen = {
+        setting: _calibrated(probabilities[is_paragraph], labels, train)
+        for setting, probabilities in out_of_fold.items()
+    }
+    best = max(settings, key=lambda setting: np.mean(list(chosen[setting][2].macro_f1.values())))
+    calibration, rule, cross_validated = chosen[best]
+    for setting in settings:
+        macro = "  ".join(f"{k} {v:.3f}" for k, v in chosen[setting][2].macro_f1.items())
+        mark = "  <- chosen" if setting == best else ""
+        report(f"  C {setting[0]:g}, passages x {setting[1]:g}: macro-F1 {macro}{mark}")
+
+    # 5) Fit on all training texts and fold everything into one table.
+    estimator = _fit_estimator(counts, train, ngrams, config, best)
+    scorer = Scorer(linear_model(estimator, corpus.taxonomy), calibration, rule)
+
+    # 6) Look at the held-out articles.
+    report("scoring the held-out articles, with two baselines")
+    held_out = {"model": evaluate(scorer, test), **evaluate_baselines(train, test)}
+    provenance = Provenance(
+        training={
+            "recipe": "naive-Bayes log-count ratios x TF-IDF, logistic regression",
+            "C": best[0],
+            "passage_weight": best[1],
+            **{
+                k: v
+                for k, v in asdict(config).items()
+                if k not in ("C", "passage_weights", "n_jobs")
+            },
+        },
+        corpus={
+            "fingerprint": corpus.fingerprint(),
+            "n_train_paragraphs": int(is_paragraph.sum()),
+            "n_train_passages": int((~is_paragraph).sum()),
+            "n_test_paragraphs": len(test),
+        },
+        scores={name: scores.to_dict() for name, scores in held_out.items()},
+    )
+    return FittedModel(scorer, estimator, provenance, held_out, cross_validated)
+
+
+def fit_estimator(train: LabelledCorpus, config: FitConfig, setting: Setting) -> Pipeline:
+    """The scikit-learn pipeline from raw texts to uncalibrated probabilities, fitted on `train`."""
+    ngrams = HashedNgramVectorizer().fit(train.texts)
+    return _fit_estimator(ngrams.transform(train.texts), train, ngrams, config, setting)
+
+
+def _settings(train: LabelledCorpus, config: FitConfig) -> list[Setting]:
+    weights = config.passage_weights if train.table["passage"].any() else (1.0,)
+    return list(itertools.product(config.C, weights))
+
+
+def _fit_estimator(
+    counts: sp.csr_array,
+    train: LabelledCorpus,
+    ngrams: HashedNgramVectorizer,
+    config: FitConfig,
+    setting: Setting,
+) -> Pipeline:
+    tfidf = OccurrenceTfidf(ngrams.fields_, config.min_documents)
+    classifier = NaiveBayesLogisticRegression(train.taxonomy, C=setting[0])
+    weight = np.where(train.table["passage"], setting[1], 1.0)
+    classifier.fit(tfidf.fit(counts).transform(counts), train.labels, sample_weight=weight)
+    return Pipeline([("ngrams", ngrams), ("tfidf", tfidf), ("classifier", classifier)])
+
+
+def _fold_probabilities(
+    counts: sp.csr_array,
+    train: LabelledCorpus,
+    ngrams: HashedNgramVectorizer,
+    config: FitConfig,
+    setting: Setting,
+    held_out: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    rest = np.flatnonzero(~held_out)
+    estimator = _fit_estimator(counts[rest], train.where(~held_out), ngrams, config, setting)
+    probabilities: NDArray[np.float64] = estimator[1:].predict_proba(
+        counts[np.flatnonzero(held_out)]
+    )
+    return probabilities
+
+
+def _calibrated(
+    probabilities: NDArray[np.float64], labels: NDArray[np.bool_], train: LabelledCorpus
+) -> tuple[Calibration, DecisionRule, Scores]:
+    taxonomy = train.taxonomy
+    calibration = fit_calibration(probabilities, labels, taxonomy)
+    calibrated = calibration.apply(probabilities, taxonomy)
+    rule = fit_rule(calibrated, labels, taxonomy)
+    applies, _ = rule.decide(calibrated, taxonomy)
+    n_articles = train.table.loc[~train.table["passage"], "article_id"].nunique()
+    return calibration, rule, score_predictions(applies, calibrated, labels, taxonomy, n_articles)
+
+
+def _check_examples(train: LabelledCorpus, config: FitConfig) -> None:
+    n_with = train.labels.sum(axis=0)
+    few = [
+        f"{name} has {n if n < config.min_examples else f'all but {len(train) - n}'}"
+        for name, n in zip(train.taxonomy.column_names, n_with.tolist(), strict=True)
+        if min(n, len(train) - n) < config.min_examples
+    ]
+    if few:
+        msg = (
+            f"label(s) with too few examples to learn from among {len(train)} training texts: "
+            f"{', '.join(few)}; expected at least {config.min_examples} texts with and as many "
+            "without each; label more, or take the label out of the taxonomy"
+        )
+        raise InputError(msg)
+
+
+def _described(train: LabelledCorpus, test: LabelledCorpus) -> str:
+    passages = int(train.table["passage"].sum())
+    counts: dict[str, Any] = dict(
+        zip(train.taxonomy.column_names, train.labels.sum(axis=0).tolist(), strict=True)
+    )
+    return (
+        f"training on {len(train) - passages} paragraphs and {passages} passages, holding out "
+        f"{len(test)} paragraphs of {len(set(test.article_ids))} articles; training texts a label: "
+        + ", ".join(f"{name} {n}" for name, n in counts.items())
+    )
