@@ -17,7 +17,7 @@ from inference import __version__
 from inference.article import Article
 from inference.decode import decode
 from inference.errors import InputError
-from inference.language import language_of, looks_french
+from inference.language import foreign_language
 from inference.readers import article_paths, read_article
 from inference.records import article_records, paragraph_records
 from inference.scorer import load
@@ -140,8 +140,8 @@ def _language_checked(articles: Iterable[Article]) -> Iterator[Article]:
     n = 0
     for article in articles:
         n += 1
-        if not looks_french(article.text):
-            foreign[language_of(article.text)] += 1
+        if code := foreign_language(article.text):
+            foreign[code] += 1
             example = example or article.id
         yield article
     if foreign:
@@ -167,8 +167,15 @@ def _format_for(output: Path | None) -> str:
 def _destination(output: Path | None) -> Iterator[IO[bytes]]:
     """Standard output, or a file that appears whole when all is written."""
     if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
+            msg = f"standard output: cannot be written ({error.strerror}); make room and run again"
+            raise InputError(msg) from error
         return
     temporary: Path | None = None
     try:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.article import Article, Block, Kind, announces_links, assemble, is_noise
+from inference.article import Article, Block, Kind, assemble
 from inference.decode import decode
 from inference.errors import InputError
+from inference.furniture import announces_links, is_noise
 from inference.segmentation import is_interview_question
 
 _MIN_WORDS = 10  # fewer on a whole page are a form or an error message, not an article

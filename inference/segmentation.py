@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise, zip_longest
 
-from inference.article import Block, Kind, Paragraph, announces_links, assemble, is_noise
+from inference.article import Block, Kind, Paragraph, assemble
+from inference.furniture import announces_links, is_noise
 
 _LINE = re.compile("[^\n\r\v\f\x85\u2028\u2029]+")
 _BREAK = re.compile("\r\n|[\n\r\v\x85\u2028\u2029]")
@@ -160,14 +161,13 @@ def _lines(text: str) -> list[_Span]:
         indent = len(match[0]) - len(match[0].lstrip(_BLANKS))
         start = match.start() + indent
         breaks = len(_BREAK.findall(text, before, start)) + text.count("\u2029", before, start)
-        blanks = max(0, breaks - 1)
         before = start + len(body)
         # A page number inside a sentence is passed over: the sentence runs on.
         number = len(lines) > 1 and lines[-1].head.strip("-–— ").isdigit()
         if number and body[0].islower() and not lines[-2].closed:
             lines.pop()
-            blanks = 0
-        lines.append(_Span(start, before, blanks, indent, body[:_GLANCE], body[-24:]))
+            breaks = 0
+        lines.append(_Span(start, before, max(0, breaks - 1), indent, body[:_GLANCE], body[-24:]))
     return lines
 
 
@@ -182,8 +182,9 @@ def _wrapping(lines: list[_Span]) -> tuple[int, int]:
             for a, b in pairwise(lines)
             if b.blanks == spacing and a.size >= 20 and not _BULLET.match(b.head)
         ]
-        broken = [(a, b) for a, b in pairs if not a.closed and b.head[0].islower()]
-        if not broken or len(broken) < 0.3 * len(pairs) or (spacing and len(broken) < 3):
+        open_ended = [(a, b) for a, b in pairs if not a.closed]
+        broken = [(a, b) for a, b in open_ended if b.head[0].islower()]
+        if len(broken) < 1 + 2 * spacing or len(open_ended) < 0.3 * len(pairs):
             continue
         sizes = sorted(a.size for a, _ in broken)
         width = sizes[len(sizes) * 9 // 10]
@@ -259,7 +260,7 @@ def _short(flat: str, limit: int = 110) -> bool:
     if flat[-1] == ":":
         return len(flat.split()) <= 4
     if _STOP.search(flat) or (flat[0] == "«" and flat[-1] == "»"):
-        return len(flat) <= max(60, limit - 100)
+        return len(flat) <= (limit // 2 if flat[-1] in "?»" else 60)
     return True
 
 

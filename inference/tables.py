@@ -112,7 +112,8 @@ def _json_rows(file: IO[bytes], where: str) -> Iterator[Row]:
 
 
 def _csv_rows(file: IO[bytes], where: str) -> Iterator[Row]:
-    reader = csv.reader(_csv_text(file, where), strict=True)
+    text = _csv_text(file, where)
+    reader = csv.reader(text, strict=True)
     header: list[str] | None = None
     line = 1
     try:
@@ -138,12 +139,15 @@ def _csv_rows(file: IO[bytes], where: str) -> Iterator[Row]:
     except csv.Error as error:
         msg = f"{where}, line {line}: not CSV ({error}); expected commas and double quotes"
         raise InputError(msg) from error
+    finally:
+        if isinstance(text, io.TextIOWrapper):
+            text.detach()  # it would close the caller's file
     if header is None:
         msg = f"{where}: the file is empty; expected a header with a column 'text'"
         raise InputError(msg)
 
 
-def _csv_text(file: IO[bytes], where: str) -> IO[str]:
+def _csv_text(file: IO[bytes], where: str) -> io.TextIOWrapper | io.StringIO:
     """The file as text: UTF-8 is streamed, another encoding is read whole."""
     csv.field_size_limit(1 << 30)  # the default, 128 KiB, is shorter than a long article
     decoder = codecs.getincrementaldecoder("utf-8-sig")()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inference.taxonomy import Taxonomy
 
 _BATCH_ROWS = 10_000
+_WIDEST_LABEL = 16  # characters; a longer code wraps
 _TONE_STYLES = ("cyan", "red", "white", "magenta", "green", "yellow")
 
 
@@ -157,12 +158,13 @@ def _paragraph_table(paragraphs: list[Record], article: Record | None, taxonomy:
     from rich.text import Text
 
     title = (article or {}).get("title") or (article or {}).get("id") or ""
-    table = Table(title=Text(str(title)), title_justify="left", show_lines=False)
+    table = Table(title=Text(str(title)), title_justify="left", expand=True)
     table.add_column("¶", justify="right")
     table.add_column("text", ratio=1, no_wrap=True, overflow="ellipsis")
     for axis in taxonomy.axes:
-        table.add_column(axis.field)
-        table.add_column("sure", justify="right")
+        longest = max(map(len, axis.codes))
+        table.add_column(axis.field, min_width=min(longest, _WIDEST_LABEL))
+        table.add_column("sure", justify="right", min_width=4)
     for paragraph in paragraphs:
         cells: list[Any] = [
             str(paragraph["index"] + 1),

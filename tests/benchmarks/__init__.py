@@ -1,1 +1,0 @@
-"""Speed, start-up and memory; `make bench` runs them and prints ratios."""

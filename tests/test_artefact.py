@@ -1,0 +1,146 @@
+"""The model folder: round trip, and every way in which one can be bad."""
+
+import errno
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference import InputError, load
+from inference.artefact import read_model
+
+
+@pytest.fixture(scope="module")
+def written(small_model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "model"
+    small_model.write(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(written, tmp_path):
+    return Path(shutil.copytree(written, tmp_path / "model"))
+
+
+def edit(folder, **changes):
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest |= changes
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_what_is_written_is_what_is_read(small_model, small_corpus, written):
+    texts = small_corpus.texts[:50]
+    again = load(written)
+    assert np.array_equal(again.predict_proba(texts), small_model.scorer.predict_proba(texts))
+    assert again.taxonomy == small_corpus.taxonomy
+    assert again.rule == small_model.scorer.rule
+    assert read_model(written).provenance.scores["model"]["macro_f1"]
+
+
+def test_the_folder_lists_every_file(written):
+    manifest = json.loads((written / "manifest.json").read_text(encoding="utf-8"))
+    assert set(manifest["files"]) == {p.name for p in written.iterdir()} - {"manifest.json"}
+
+
+def test_reading_never_opens_a_pickle(folder):
+    """An estimator that would run code when unpickled is only ever compared with its digest."""
+    evil = b"cos\nsystem\n(S'touch pwned'\ntR."
+    (folder / "estimator.joblib").write_bytes(evil)
+    with pytest.raises(InputError, match=r"estimator.joblib: its content is not what the manifest"):
+        load(folder)
+    import hashlib
+
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    edit(folder, files=manifest["files"] | {"estimator.joblib": hashlib.sha256(evil).hexdigest()})
+    load(folder)
+    assert not Path("pwned").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: shutil.rmtree(f), r"no model here \(manifest.json is missing\)"),
+        (lambda f: (f / "manifest.json").unlink(), r"no model here"),
+        (lambda f: (f / "manifest.json").write_text("{"), r"manifest.json: cannot be read"),
+        (lambda f: (f / "manifest.json").write_text("[]"), r"not a model's manifest"),
+        (lambda f: (f / "weights.safetensors").unlink(), r"weights.safetensors: listed in the man"),
+        (lambda f: edit(f, format=99), r"model format 99; this version reads up to 1; install"),
+        (lambda f: edit(f, kind="oracle"), r"model kind 'oracle' is not known here"),
+        (lambda f: edit(f, rule={}), r"not a whole manifest \(KeyError\('thresholds'\)\)"),
+        (lambda f: edit(f, features={"letters": 3}), r"not a whole manifest"),
+        (lambda f: edit(f, features={"letters_max": 3}), r"other probabilities here"),
+    ],
+)
+def test_a_bad_folder_is_refused_in_one_line(folder, damage, message):
+    damage(folder)
+    with pytest.raises(InputError, match=message) as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("position", [0.0, 0.5, 0.999])
+def test_a_changed_byte_or_a_cut_is_found(folder, position):
+    path = folder / "weights.safetensors"
+    data = bytearray(path.read_bytes())
+    data[int(position * len(data))] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="its content is not what the manifest says"):
+        load(folder)
+    path.write_bytes(data[: int(position * len(data))])
+    with pytest.raises(InputError, match="the file was changed or cut off"):
+        load(folder)
+
+
+def test_a_full_disk_leaves_the_old_model(folder, small_model, monkeypatch):
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", full)
+    with pytest.raises(InputError, match="No space left on device.*nothing was changed"):
+        small_model.write(folder)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    assert [p.name for p in folder.parent.iterdir()] == ["model"]
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path, small_model, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        small_model.write(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_swap_puts_the_old_model_back(folder, small_model, monkeypatch):
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    rename = Path.rename
+
+    def fails(self, target):
+        if Path(target) == folder and self.name != "model":
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(InputError, match="Input/output error"):
+        small_model.write(folder)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_an_old_model_is_replaced(folder, small_model):
+    (folder / "left-over.txt").write_text("old")
+    small_model.write(folder)
+    assert not (folder / "left-over.txt").exists()
+    load(folder)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path, small_model):
+    (tmp_path / "thesis.docx").write_text("years of work")
+    with pytest.raises(InputError, match="the folder holds something that is no model"):
+        small_model.write(tmp_path)
+    assert (tmp_path / "thesis.docx").read_text() == "years of work"

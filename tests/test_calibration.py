@@ -1,0 +1,137 @@
+"""Calibration and decision: invariants, not snapshots."""
+
+import numpy as np
+import pytest
+
+from inference.calibration import Calibration
+from inference.decision import DecisionRule
+from training.calibrate import fit_calibration, fit_rule
+from training.metrics import brier, calibration_error, score_predictions
+
+
+@pytest.fixture(scope="module")
+def made(taxonomy):
+    """Overconfident probabilities, and labels drawn from the honest ones."""
+    rng = np.random.default_rng(3)
+    n = 4_000
+    logits = rng.normal(-0.5, 1.5, (n, 7))
+    honest, sharp = np.empty((n, 7)), np.empty((n, 7))
+    labels = np.zeros((n, 7), np.bool_)
+    for axis, span in taxonomy.spans():
+        z = logits[:, span]
+        for target, factor in ((honest, 1.0), (sharp, 3.0)):
+            if axis.exclusive:
+                powers = np.exp(factor * z)
+                target[:, span] = powers / powers.sum(axis=1, keepdims=True)
+            else:
+                target[:, span] = 1 / (1 + np.exp(-factor * z))
+        if axis.exclusive:
+            draw = (rng.random((n, 1)) > honest[:, span].cumsum(axis=1)).sum(axis=1)
+            labels[np.arange(n), span.start + np.minimum(draw, 2)] = True
+        else:
+            labels[:, span] = rng.random((n, 4)) < honest[:, span]
+    return honest, sharp, labels
+
+
+def test_calibration_undoes_overconfidence(made, taxonomy):
+    """Brier and calibration error fall, nearly to those of the honest probabilities."""
+    honest, sharp, labels = made
+    half = len(labels) // 2
+    calibration = fit_calibration(sharp[:half], labels[:half], taxonomy)
+    mended = calibration.apply(sharp[half:], taxonomy)
+    for k in range(7):
+        truth = labels[half:, k]
+        assert brier(mended[:, k], truth) < brier(sharp[half:, k], truth)
+        assert calibration_error(mended[:, k], truth) < calibration_error(sharp[half:, k], truth)
+        assert abs(brier(mended[:, k], truth) - brier(honest[half:, k], truth)) < 0.003
+
+
+def test_calibration_of_honest_probabilities_changes_nothing(made, taxonomy):
+    honest, _, labels = made
+    calibration = fit_calibration(honest, labels, taxonomy)
+    assert np.allclose(calibration.slopes, 1, atol=0.12)
+    assert np.allclose(calibration.intercepts, 0, atol=0.12)
+
+
+def test_calibration_leaves_rankings_alone(made, taxonomy):
+    _, sharp, labels = made
+    mended = fit_calibration(sharp, labels, taxonomy).apply(sharp, taxonomy)
+    for axis, span in taxonomy.spans():
+        before, after = sharp[:, span], mended[:, span]
+        if axis.exclusive:
+            assert np.array_equal(before.argsort(axis=1), after.argsort(axis=1))
+            assert np.allclose(after.sum(axis=1), 1)
+        else:
+            for k in range(before.shape[1]):
+                assert (np.diff(after[before[:, k].argsort(), k]) >= 0).all()
+
+
+def test_a_useless_score_is_never_turned_round(taxonomy):
+    """Scores that rank backwards get the smallest slope allowed, not a negative one."""
+    rng = np.random.default_rng(0)
+    probabilities = np.clip(rng.random((300, 7)), 0.01, 0.99)
+    labels = probabilities < 0.5
+    labels[:, 4:] = np.eye(3, dtype=bool)[rng.integers(0, 3, 300)]
+    probabilities[:, 4:] /= probabilities[:, 4:].sum(axis=1, keepdims=True)
+    assert min(fit_calibration(probabilities, labels, taxonomy).slopes) > 0
+
+
+def test_certain_probabilities_stay_finite(taxonomy):
+    probabilities = np.array([[0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0]])
+    calibration = Calibration((2.0,) * 7, (0.5,) * 4 + (0.0,) * 3)
+    assert np.isfinite(calibration.apply(probabilities, taxonomy)).all()
+
+
+def test_thresholds_find_a_better_f1_than_a_half(taxonomy):
+    """A rare label with low probabilities needs a low threshold."""
+    rng = np.random.default_rng(1)
+    probabilities = rng.beta(1, 4, (3_000, 7))
+    labels = rng.random((3_000, 7)) < probabilities
+    labels[:, 4:] = np.eye(3, dtype=bool)[rng.integers(0, 3, 3_000)]
+    rule = fit_rule(probabilities, labels, taxonomy)
+    chosen, _ = rule.decide(probabilities, taxonomy)
+    half, _ = DecisionRule((0.5,) * 7).decide(probabilities, taxonomy)
+    f1 = [
+        score_predictions(applies, probabilities, labels, taxonomy, 1).macro_f1["topic"]
+        for applies in (chosen, half)
+    ]
+    assert f1[0] > f1[1] + 0.1
+    assert all(t < 0.5 for t in rule.thresholds[:4])
+
+
+def test_the_rule_decides_and_says_how_sure_it_is(taxonomy):
+    probabilities = np.array([[0.9, 0.4, 0.1, 0.2, 0.2, 0.5, 0.3]])
+    applies, confidence = DecisionRule((0.5, 0.4, 0.5, 0.5, 0, 0, 0)).decide(
+        probabilities, taxonomy
+    )
+    assert applies.tolist() == [[True, True, False, False, False, True, False]]
+    assert confidence.tolist() == [[0.4, 0.5]]
+
+
+def test_measures_on_a_table_made_by_hand(taxonomy):
+    """Topic 0: two hits, one false alarm, one miss; a label never seen scores 0."""
+    labels = np.zeros((4, 7), np.bool_)
+    labels[:3, 0] = True
+    labels[:, 6] = True
+    applies = np.zeros((4, 7), np.bool_)
+    applies[[0, 1, 3], 0] = True
+    applies[:, 6] = True
+    scores = score_predictions(applies, applies.astype(float), labels, taxonomy, 2)
+    first = scores.labels["topic"]["defence_industry"]
+    assert (first.precision, first.recall, first.f1, first.support) == (2 / 3, 2 / 3, 2 / 3, 3)
+    assert first.brier == 0.5
+    assert scores.labels["topic"]["exercises"].f1 == 0
+    assert scores.macro_f1["tone"] == pytest.approx(1 / 3)
+
+
+def test_calibration_error_of_known_bins():
+    """Ten bins of ten; the probability is 0.2 too high in each."""
+    probability = np.repeat(np.arange(10) / 10, 10) * 0.7 + 0.2
+    label = np.concatenate([np.arange(10) < 10 * (i / 10 * 0.7) for i in range(10)])
+    expected = np.mean(
+        [
+            abs(p.mean() - y.mean())
+            for p, y in zip(probability.reshape(10, 10), label.reshape(10, 10), strict=True)
+        ]
+    )
+    assert calibration_error(probability, label) == pytest.approx(expected)

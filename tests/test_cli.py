@@ -1,0 +1,225 @@
+"""`posture` and `posture-train` as a person runs them: real processes, files and pipes."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+ARTICLES = ROOT / "data" / "articles"
+
+
+def run(*arguments, data=None, command="posture"):
+    return subprocess.run(
+        [BIN / command, *map(str, arguments)],
+        input=data,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "120"},
+    )
+
+
+def score(*arguments, data=None):
+    done = run("score", *arguments, data=data)
+    assert done.returncode == 0, done.stderr.decode()
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def refused(*arguments, data=None, command="posture"):
+    """The one line on standard error of a refusal: exit code 2, nothing on standard output."""
+    done = run(*arguments, data=data, command=command)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    message = done.stderr.decode()
+    assert message.count("\n") == 1
+    return message
+
+
+@pytest.mark.parametrize(
+    ("name", "n_paragraphs"), [("detroit.txt", 12), ("munitions.html", 9), ("conseil.md", 7)]
+)
+def test_each_kind_of_article_is_scored(name, n_paragraphs):
+    *paragraphs, article = score(ARTICLES / name)
+    assert [p["record"] for p in paragraphs] == ["paragraph"] * n_paragraphs
+    assert [p["index"] for p in paragraphs] == list(range(n_paragraphs))
+    assert article["record"] == "article" and article["id"] == Path(name).stem
+    assert article["title"] and article["summary"]["n_paragraphs"] == n_paragraphs
+
+
+def test_a_page_gives_its_title_date_and_source():
+    article = score(ARTICLES / "munitions.html")[-1]
+    assert re.fullmatch(r"2025-\d\d-\d\d", article["date"][:10])
+    assert article["source"]
+
+
+def test_a_folder_and_a_table_are_scored():
+    records = score(ARTICLES)
+    assert {r["id"] for r in records} == {"detroit", "munitions", "conseil"}
+    records = score(ARTICLES / "archive.jsonl")
+    assert sum(r["record"] == "article" for r in records) == 24
+
+
+def test_standard_input_is_text_jsonl_or_csv():
+    text = (ARTICLES / "detroit.txt").read_bytes()
+    assert len(score("-", data=text)) == 13
+    rows = (ARTICLES / "archive.jsonl").read_bytes()
+    assert sum(r["record"] == "article" for r in score("-", data=rows)) == 24
+    table = b'id,"text"\n1,Le char.\n2,Le sommet.\n'
+    assert [r["id"] for r in score("-", "--unit", "paragraph", data=table)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_output_files_by_their_suffix(tmp_path, suffix):
+    output = tmp_path / f"scored.{suffix}"
+    done = run("score", ARTICLES / "archive.jsonl", "--output", output)
+    assert (done.returncode, done.stdout) == (0, b"")
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet}.get(
+        suffix, lambda p: pd.read_json(p, lines=True)
+    )
+    assert (read(output)["record"] == "article").sum() == 24
+    assert [p.name for p in tmp_path.iterdir()] == [output.name]
+
+
+def test_the_table_for_people_shows_labels_confidence_and_summary():
+    done = run("score", "--format", "table", ARTICLES / "detroit.txt")
+    text = done.stdout.decode()
+    assert "Summary of 12 paragraphs" in text
+    for word in ("topics", "tone", "%", "neutral", "Defence industry"):
+        assert word in text
+
+
+def test_min_confidence_makes_the_model_abstain():
+    records = score("--min-confidence", "1", ARTICLES / "detroit.txt")
+    assert records[0]["abstained"] == ["topic", "tone"]
+    assert records[0]["topics"] == [] and records[0]["tone"] is None
+    assert records[-1]["summary"]["abstained"] == {"topic": 12, "tone": 12}
+
+
+def test_a_text_that_is_not_french_is_scored_with_a_warning(tmp_path):
+    path = tmp_path / "english.txt"
+    path.write_text("The ministers met on Tuesday to discuss the fleet and its new ships in port.")
+    done = run("score", path)
+    assert done.returncode == 0
+    assert (
+        "1 of 1 text(s) do not look French (1 en; the first is 'english')" in done.stderr.decode()
+    )
+    assert b"do not look French" not in run("score", ARTICLES / "conseil.md").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.txt", None, "none.txt"),
+        ("empty.txt", b"", "found no text, expected an article"),
+        ("blank.txt", b" \n\t\n", "found no text, expected an article"),
+        ("binary.txt", bytes(range(256)) * 9, "binary data"),
+        ("koi8.txt", "Это не французский текст".encode("koi8-r") * 9, "unknown encoding"),
+        ("a.docx", b"PK\x03\x04", "a.docx"),
+        ("bad.jsonl", b'{"text": ', "bad.jsonl, line 1: not JSON in UTF-8"),
+        ("no.csv", b"id,body\n1,x\n", "expected a column 'text'"),
+        ("twice.csv", b"id,text\n1,x\n1,y\n", "id '1' stands a second time"),
+        ("bad.parquet", b"nonsense", "not a Parquet table"),
+        ("nothing.html", b"<html><body></body></html>", "nothing.html"),
+    ],
+)
+def test_bad_input_ends_with_one_clear_line(tmp_path, name, content, message):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    found = refused("score", path)
+    assert found.startswith("posture: ")
+    assert message in found and name in found
+
+
+def test_a_folder_without_articles_is_refused(tmp_path):
+    (tmp_path / "notes.odt").write_bytes(b"x")
+    assert str(tmp_path) in refused("score", tmp_path)
+
+
+def test_a_bad_row_late_in_a_table_leaves_no_half_written_file(tmp_path):
+    path, output = tmp_path / "t.jsonl", tmp_path / "out.csv"
+    path.write_text('{"text": "Un char."}\n' * 3_000 + "oops\n", encoding="utf-8")
+    output.write_text("precious")
+    assert "line 3001: not JSON" in refused("score", path, "--output", output)
+    assert output.read_text() == "precious"
+    assert {p.name for p in tmp_path.iterdir()} == {"t.jsonl", "out.csv"}
+
+
+def test_output_that_cannot_be_written_is_refused(tmp_path):
+    message = refused("score", ARTICLES / "conseil.md", "--output", tmp_path / "no" / "x.csv")
+    assert "cannot be written (No such file or directory); nothing was changed" in message
+    assert "names no format" in refused("score", ARTICLES / "conseil.md", "--output", "x.xml")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the always full device")
+def test_a_full_disk_ends_with_one_clear_line():
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [BIN / "posture", "score", ARTICLES / "archive.jsonl"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert b"standard output: cannot be written (No space left on device)" in done.stderr
+
+
+def test_a_reader_that_stops_early_is_no_error():
+    done = subprocess.run(
+        f"'{BIN / 'posture'}' score '{ARTICLES / 'archive.jsonl'}' | head -n 1",
+        shell=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.stdout.count(b"\n") == 1
+    assert done.stderr == b""
+
+
+def test_fit_then_score_on_ones_own_csv(small_csv, tmp_path):
+    """The five-minute road: a CSV, a folder, a scored article."""
+    folder = tmp_path / "model"
+    done = run("fit", small_csv, "--output", folder, "--format", "table", command="posture-train")
+    assert done.returncode == 0, done.stderr.decode()
+    told = done.stderr.decode()
+    assert "holding out" in told and "cross-validating" in told and "<- chosen" in told
+    table = done.stdout.decode()
+    for word in ("precision", "recall", "Brier", "ECE", "F1 majority", "F1 tfidf", "macro-F1"):
+        assert word in table
+    *paragraphs, _ = score("--model", folder, ARTICLES / "conseil.md")
+    assert len(paragraphs) == 7
+    evaluated = run("evaluate", folder, small_csv, command="posture-train")
+    assert evaluated.returncode == 0
+    assert "flatter" in evaluated.stderr.decode()
+    assert json.loads(evaluated.stdout)["model"]["n_paragraphs"] > 100
+
+
+def test_evaluate_gives_the_scores_that_the_manifest_has(scorer):
+    from inference.artefact import DEFAULT_MODEL, read_model
+
+    done = run("evaluate", "default", ROOT / "data" / "corpus", command="posture-train")
+    assert json.loads(done.stdout) == read_model(DEFAULT_MODEL).provenance.scores
+
+
+def test_bad_corpora_and_models_are_refused(tmp_path):
+    bad = tmp_path / "bad.csv"
+    bad.write_text("article_id,text,topics,tone\na,x,sport,calm\n")
+    output = tmp_path / "model"
+    message = refused("fit", bad, "--output", output, command="posture-train")
+    assert "unknown label 'sport'" in message and "unknown label 'calm'" in message
+    assert not output.exists()
+    few = tmp_path / "few.csv"
+    few.write_text("article_id,text,topics,tone\n" + "a,Un char.,exercises,neutral\n" * 20)
+    assert "found 1 article(s)" in refused("fit", few, "--output", output, command="posture-train")
+    assert "no model here" in refused("score", "--model", tmp_path, ARTICLES / "conseil.md")
+
+
+def test_help_names_every_option():
+    text = run("score", "--help").stdout.decode()
+    for option in ("--model", "--unit", "--format", "--output", "--min-confidence"):
+        assert option in text

@@ -1,0 +1,109 @@
+"""Fitting: the whole road on small corpora, its refusals, and that it repeats itself."""
+
+import json
+import re
+from dataclasses import replace
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+
+from inference import InputError, Taxonomy, load
+from training.corpus import LabelledCorpus
+from training.fit import fit
+
+
+def test_two_fits_give_the_same_folder_byte_for_byte(small_corpus, small_model, tmp_path, quick):
+    fit(small_corpus, replace(quick, n_jobs=2)).write(tmp_path / "a")
+    small_model.write(tmp_path / "b")
+    a, b = ({p.name: p.read_bytes() for p in (tmp_path / n).iterdir()} for n in "ab")
+    assert a == b
+
+
+def test_another_seed_holds_out_other_articles(small_corpus, small_model, quick):
+    other = fit(small_corpus, replace(quick, seed=1))
+    assert other.provenance.corpus["fingerprint"] != small_model.provenance.corpus["fingerprint"]
+
+
+def test_the_model_beats_the_majority_on_articles_it_has_not_seen(small_model):
+    scores = small_model.held_out
+    for axis in ("topic", "tone"):
+        assert scores["model"].macro_f1[axis] > scores["majority"].macro_f1[axis]
+
+
+def test_held_out_articles_are_not_in_the_training_counts(small_corpus, small_model):
+    corpus = small_model.provenance.corpus
+    assert corpus["n_train_paragraphs"] + corpus["n_test_paragraphs"] == len(small_corpus)
+    assert small_model.held_out["model"].n_articles == 8
+
+
+def test_the_estimator_in_the_folder_opens_and_predicts(small_model, small_corpus, tmp_path):
+    small_model.write(tmp_path / "m")
+    estimator = joblib.load(tmp_path / "m" / "estimator.joblib")
+    texts = small_corpus.texts[:20]
+    expected = small_model.estimator.predict_proba(texts)
+    assert np.array_equal(estimator.predict_proba(texts), expected)
+
+
+def test_the_search_keeps_the_best_setting(small_corpus, quick):
+    told = []
+    fit(small_corpus, replace(quick, C=(0.001, 10.0)), report=told.append)
+    lines = [line for line in told if line.startswith("  C ")]
+    assert len(lines) == 2
+    macro = [
+        float(a) + float(b) for a, b in (re.findall(r"(?:topic|tone) ([\d.]+)", x) for x in lines)
+    ]
+    assert "<- chosen" in lines[int(np.argmax(macro))]
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_a_taxonomy_of_ones_own_with_one_axis_of_two_labels(
+    small_corpus, tmp_path, exclusive, quick
+):
+    """Own axis, own labels with awkward order, through fit, folder, load and score."""
+    taxonomy = Taxonomy.from_dict(
+        {
+            "axis": [
+                {"name": "presence", "exclusive": exclusive, "labels": ["zzz_sea", "aaa_other"]}
+            ]
+        },
+        "t",
+    )
+    sea = small_corpus.table["text"].str.contains("mer|naval|marine|frégate", case=False)
+    frame = pd.DataFrame(
+        {
+            "article_id": small_corpus.article_ids,
+            "text": small_corpus.texts,
+            taxonomy.axes[0].field: np.where(sea, "zzz_sea", "aaa_other"),
+        }
+    )
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    corpus = LabelledCorpus.read(tmp_path / "own.csv", taxonomy)
+    fit(corpus, quick).write(tmp_path / "m")
+    scorer = load(tmp_path / "m")
+    probabilities = scorer.predict_proba(["La frégate reprend la mer.", "Le budget est voté."])
+    assert probabilities[0, 0] > probabilities[1, 0]
+    assert probabilities[0, 1] < probabilities[1, 1]
+    prediction = scorer.score("La marine déploie une frégate en mer.").predictions[0]
+    assert set(prediction.probabilities["presence"]) == {"zzz_sea", "aaa_other"}
+
+
+def test_labels_with_too_few_examples_are_named_with_their_counts(small_corpus, quick):
+    labels = small_corpus.labels.copy()
+    labels[:, 2] = False
+    labels[0, 2] = True
+    labels[:, 0] = True
+    bad = replace(small_corpus, labels=labels)
+    with pytest.raises(
+        InputError,
+        match=r"topic.defence_industry has all but 0, topic.resources has [01]; expected",
+    ):
+        fit(bad, quick)
+
+
+def test_scores_in_the_manifest_are_those_reported(small_model, tmp_path):
+    small_model.write(tmp_path / "m")
+    manifest = json.loads((tmp_path / "m" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["scores"]["model"] == small_model.held_out["model"].to_dict()
+    assert set(manifest["scores"]) == {"model", "majority", "tfidf"}

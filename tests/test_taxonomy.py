@@ -1,0 +1,58 @@
+"""Taxonomies: the shipped one, and how a bad one is refused."""
+
+import pytest
+
+from inference import InputError, Taxonomy
+
+GOOD = """
+[[axis]]
+name = "stance"
+exclusive = true
+labels = ["pro", "contra"]
+"""
+
+
+def test_the_shipped_taxonomy(taxonomy):
+    topic, tone = taxonomy.axes
+    assert (topic.name, topic.field, topic.exclusive) == ("topic", "topics", False)
+    assert topic.codes == ("defence_industry", "exercises", "resources", "diplomacy")
+    assert (tone.name, tone.field, tone.exclusive) == ("tone", "tone", True)
+    assert tone.codes == ("deterrence", "escalation", "neutral")
+    for axis in taxonomy.axes:
+        for label in axis.labels:
+            assert label.en and label.fr and label.definition.endswith(".")
+    assert [s for _, s in taxonomy.spans()] == [slice(0, 4), slice(4, 7)]
+
+
+def test_the_shipped_model_carries_the_shipped_taxonomy(scorer, taxonomy):
+    assert scorer.taxonomy == taxonomy
+
+
+def test_a_taxonomy_survives_the_manifest(taxonomy):
+    assert Taxonomy.from_dict(taxonomy.to_dict(), "here") == taxonomy
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("axis = 3", r"t.toml: a taxonomy is a list of \[\[axis\]\] tables"),
+        ("", r"found a problem at 'axis'"),
+        ("= broken", r"cannot be read as TOML"),
+        (GOOD.replace("true", '"yes"'), r"axis 'stance' has exclusive = 'yes'; expected true or"),
+        (GOOD.replace('"pro"', '"Pro-EU"'), r"'Pro-EU' is no code; expected lower-case letters"),
+        (GOOD.replace('"pro"', '"contra"'), r"axis 'stance' has a label twice"),
+        (GOOD.replace('"pro", ', ""), r"axis 'stance' has 1 label\(s\); an exclusive axis needs"),
+        (GOOD + GOOD, r"each with a name of its own; found \['stance', 'stance'\]"),
+        (GOOD + "weight = 2\n", r"unknown key\(s\) \['weight'\] in an axis"),
+    ],
+)
+def test_a_bad_taxonomy_is_refused(tmp_path, content, message):
+    path = tmp_path / "t.toml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        Taxonomy.read(path)
+
+
+def test_a_missing_taxonomy_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none.toml: cannot be read"):
+        Taxonomy.read(tmp_path / "none.toml")

@@ -1,0 +1,62 @@
+"""Words of French text: cutting, folding, hashing."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.tokens import tokenize
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("L’armée", ["l", "armée"]),
+        ("l'armée", ["l", "armée"]),
+        ("aujourd'hui", ["aujourd", "hui"]),
+        ("ÉTÉ À ÇA", ["été", "à", "ça"]),
+        ("Œuvre, cœur, ex æquo", ["oeuvre", "coeur", "ex", "aequo"]),
+        ("porte-avions", ["porte", "avions"]),
+        ("« 1\u202f200 hommes »", ["0", "000", "hommes"]),
+        ("5,2\u00a0% en 2027…", ["0", "0", "en", "0000"]),
+        ("e\u0301te\u0301", ["été"]),
+        ("la ﬁn", ["la", "fin"]),
+        ("ERDOĞAN Česká", ["erdoğan", "česká"]),
+        ("n°5 — 3 €", ["n", "0", "0"]),
+        ("", []),
+        ("…", []),
+    ],
+)
+def test_words(text, words):
+    assert tokenize([text]).words() == words
+
+
+def test_case_apostrophes_and_normal_forms_give_the_same_hashes():
+    plain = tokenize(["l'état-major général"]).hashes
+    for other in ("L’ÉTAT-MAJOR GÉNÉRAL", "l'e\u0301tat-major ge\u0301ne\u0301ral"):
+        assert np.array_equal(tokenize([other]).hashes, plain)
+
+
+def test_accents_distinguish():
+    a, b = tokenize(["côte cote"]).hashes
+    assert a != b
+
+
+@given(st.lists(st.text(max_size=60), max_size=8))
+def test_a_text_has_the_same_words_alone_and_in_a_block(texts):
+    """No neighbour changes a text's words, nor does a text without any."""
+    block = tokenize(texts)
+    assert block.n_paragraphs == len(texts)
+    words = block.words()
+    for i, text in enumerate(texts):
+        alone = tokenize([text])
+        own = np.flatnonzero(block.paragraphs == i)
+        assert [words[k] for k in own] == alone.words()
+        assert np.array_equal(block.hashes[own], alone.hashes)
+
+
+@given(
+    st.lists(st.from_regex(r"[a-zé]{1,12}", fullmatch=True), min_size=1, max_size=60, unique=True)
+)
+def test_different_words_have_different_hashes(words):
+    assert len(np.unique(tokenize([" ".join(words)]).hashes)) == len(words)
