@@ -9,8 +9,9 @@ import pytest
 
 from inference.scorer import Scorer, load
 from inference.taxonomy import Taxonomy
+from training.config import FitConfig
 from training.corpus import LabelledCorpus
-from training.fit import FitConfig, FittedModel, fit
+from training.fit import FittedModel, fit
 
 ROOT = Path(__file__).parents[1]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from inference.article import Paragraph
 from inference.errors import InputError
 from inference.tables import TABLE_SUFFIXES, Row, read_rows
-from inference.taxonomy import Axis, Taxonomy
+from inference.taxonomy import Taxonomy
+from training.label_cells import axis_labels, bad_rows, cell_text
 
 SPLITS = ("train", "test")
-_SHOWN_PROBLEMS = 20
-_TRUE, _FALSE = {"1", "true", "1.0"}, {"0", "false", "0.0", ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +125,7 @@ class LabelledCorpus:
             entries.append(entry)
             labels.append(applies)
         if problems:
-            rest = len(problems) - _SHOWN_PROBLEMS
-            more = f"; and {rest} more" if rest > 0 else ""
-            msg = f"{where}: {len(problems)} bad row(s): " + "; ".join(problems[:_SHOWN_PROBLEMS])
-            raise InputError(msg + more)
+            raise bad_rows(where, problems)
         if not entries:
             msg = f"{where}: found no labelled row; expected at least a few dozen"
             raise InputError(msg)
@@ -179,11 +175,11 @@ def _entry(
     row: Row, passage: bool, taxonomy: Taxonomy, articles: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, Any], list[bool], list[str]]:
     """A table row, its labels in column order, and what is wrong with it."""
-    values = {name: _text(value) for name, value in row.values.items()}
+    values = {name: cell_text(value) for name, value in row.values.items()}
     wrong: list[str] = []
     applies: list[bool] = []
     for axis in taxonomy.axes:
-        own, problem = _axis_labels(axis, row.values)
+        own, problem = axis_labels(axis, row.values)
         applies += own
         wrong += problem
         for name in (axis.field, *axis.codes):
@@ -191,7 +187,7 @@ def _entry(
     for name in ("article_id", "text"):
         if not values.get(name, "").strip():
             wrong.append(f"{name} is empty; expected one")
-    article = {k: _text(v) for k, v in articles.get(values.get("article_id", ""), {}).items()}
+    article = {k: cell_text(v) for k, v in articles.get(values.get("article_id", ""), {}).items()}
     if articles and not article and not passage:
         wrong.append(f"article_id {values.get('article_id')!r} is not in articles.csv")
     entry: dict[str, Any] = {
@@ -208,36 +204,6 @@ def _entry(
     if entry["split"] not in ("", *SPLITS):
         wrong.append(f"split {entry['split']!r}; expected train, test or nothing")
     return entry, applies, wrong
-
-
-def _text(value: object) -> str:
-    return "" if value is None or value != value else str(value)  # noqa: PLR0124 - NaN
-
-
-def _axis_labels(axis: Axis, values: Mapping[str, Any]) -> tuple[list[bool], list[str]]:
-    if axis.field in values:
-        cell = values[axis.field]
-        given = (
-            [str(code) for code in cell]
-            if isinstance(cell, Sequence) and not isinstance(cell, str)
-            else [code.strip() for code in _text(cell).split("|") if code.strip()]
-        )
-    else:
-        cells = {code: _text(values[code]).strip().lower() for code in axis.codes}
-        if bad := [
-            f"{code} = {cell!r}" for code, cell in cells.items() if cell not in _TRUE | _FALSE
-        ]:
-            return [False] * len(axis.codes), [f"{', '.join(bad)}; expected 0 or 1"]
-        given = [code for code, cell in cells.items() if cell in _TRUE]
-    wrong = [
-        f"{axis.field}: unknown label {code!r}; expected {', '.join(axis.codes)}"
-        for code in given
-        if code not in axis.codes
-    ]
-    if axis.exclusive and len(given) != 1 and not wrong:
-        found = "none" if not given else "|".join(given)
-        wrong = [f"{axis.field}: found {found}; expected exactly one of {', '.join(axis.codes)}"]
-    return [code in given for code in axis.codes], wrong
 
 
 def _check_splits(table: pd.DataFrame, where: str) -> None:

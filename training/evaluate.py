@@ -38,8 +38,9 @@ def evaluate_baselines(train: LabelledCorpus, test: LabelledCorpus) -> dict[str,
 
 def _scores(predicted: Predicted, corpus: LabelledCorpus) -> Scores:
     applies, probabilities = predicted
-    n_articles = len(set(corpus.article_ids))
-    return score_predictions(applies, probabilities, corpus.labels, corpus.taxonomy, n_articles)
+    return score_predictions(
+        applies, probabilities, corpus.labels, corpus.taxonomy, corpus.article_ids
+    )
 
 
 def _majority(train: LabelledCorpus, test: LabelledCorpus) -> Predicted:

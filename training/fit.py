@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
@@ -21,37 +20,13 @@ from inference.decision import DecisionRule
 from inference.errors import InputError
 from inference.scorer import Scorer
 from training.calibrate import fit_calibration, fit_rule
+from training.config import DEFAULT_CONFIG, FitConfig
 from training.corpus import LabelledCorpus, hold_out
 from training.evaluate import evaluate, evaluate_baselines
 from training.export import linear_model
 from training.folds import article_folds
+from training.linear import Counted, Setting, cross_validate, fit_estimator
 from training.metrics import Scores, score_predictions
-from training.naive_bayes_logistic import NaiveBayesLogisticRegression
-from training.vectorizer import HashedNgramVectorizer, OccurrenceTfidf
-
-Setting = tuple[float, float]  # C, weight of a passage
-
-
-@dataclass(frozen=True, slots=True)
-class FitConfig:
-    """How a linear model is fitted; a sequence is searched by cross-validation.
-
-    C : inverse strengths of the regressions' penalty.
-    passage_weights : weights of a passage beside a paragraph's 1.
-    min_documents : training texts in which a column of words, of letters, of classes must stand.
-    min_examples : a label on fewer training texts is refused.
-    test_share : of the articles, held out where the corpus has no split of its own.
-    n_jobs : processes; -1 for one a core. It changes no result.
-    """
-
-    C: Sequence[float] = (3.0, 10.0, 30.0)
-    passage_weights: Sequence[float] = (0.5, 1.0)
-    min_documents: tuple[int, int, int] = (2, 3, 1)
-    min_examples: int = 10
-    n_folds: int = 5
-    test_share: float = 0.2
-    seed: int = 0
-    n_jobs: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +55,7 @@ class FittedModel:
 
 def fit(
     corpus: LabelledCorpus,
-    config: FitConfig = FitConfig(),
+    config: FitConfig = DEFAULT_CONFIG,
     report: Callable[[str], None] = lambda _: None,
     track: Callable[[Iterable[Any], int], Iterable[Any]] = lambda steps, _: steps,
 ) -> FittedModel:
@@ -100,25 +75,15 @@ def fit(
     _check_examples(train, config)
     report(_described(train, test))
 
-    # 2) Count the columns once, for every fold and every setting.
-    ngrams = HashedNgramVectorizer().fit(train.texts)
-    counts = ngrams.transform(train.texts)
-
-    # 3) Predict every training paragraph with a model that has not seen its article.
+    # 2) Predict every training paragraph with a model that has not seen its article.
     folds = article_folds(train, config.n_folds, config.seed)
     is_paragraph = folds >= 0
     settings = _settings(train, config)
     report(f"cross-validating {len(settings)} settings in {config.n_folds} folds by article")
-    jobs = list(itertools.product(settings, range(config.n_folds)))
-    predictions = joblib.Parallel(n_jobs=config.n_jobs, return_as="generator")(
-        joblib.delayed(_fold_probabilities)(counts, train, ngrams, config, setting, folds == fold)
-        for setting, fold in jobs
-    )
-    out_of_fold = {setting: np.zeros(train.labels.shape) for setting in settings}
-    for (setting, fold), probabilities in zip(jobs, track(predictions, len(jobs)), strict=True):
-        out_of_fold[setting][folds == fold] = probabilities
+    counted = Counted.of(train)
+    out_of_fold = cross_validate(counted, train, folds, settings, config, track)
 
-    # 4) Choose the setting, and on its predictions the calibration and the thresholds.
+    # 3) Choose the setting, and on its predictions the calibration and the thresholds.
     labels = train.labels[is_paragraph]
     chosen = {
         setting: _calibrated(probabilities[is_paragraph], labels, train)
@@ -131,11 +96,11 @@ def fit(
         mark = "  <- chosen" if setting == best else ""
         report(f"  C {setting[0]:g}, passages x {setting[1]:g}: macro-F1 {macro}{mark}")
 
-    # 5) Fit on all training texts and fold everything into one table.
-    estimator = _fit_estimator(counts, train, ngrams, config, best)
+    # 4) Fit on all training texts and fold everything into one table.
+    estimator = fit_estimator(counted, train, best, config)
     scorer = Scorer(linear_model(estimator, corpus.taxonomy), calibration, rule)
 
-    # 6) Look at the held-out articles.
+    # 5) Look at the held-out articles.
     report("scoring the held-out articles, with two baselines")
     held_out = {"model": evaluate(scorer, test), **evaluate_baselines(train, test)}
     provenance = Provenance(
@@ -160,57 +125,22 @@ def fit(
     return FittedModel(scorer, estimator, provenance, held_out, cross_validated)
 
 
-def fit_estimator(train: LabelledCorpus, config: FitConfig, setting: Setting) -> Pipeline:
-    """The scikit-learn pipeline from raw texts to uncalibrated probabilities, fitted on `train`."""
-    ngrams = HashedNgramVectorizer().fit(train.texts)
-    return _fit_estimator(ngrams.transform(train.texts), train, ngrams, config, setting)
-
-
-def _settings(train: LabelledCorpus, config: FitConfig) -> list[Setting]:
-    weights = config.passage_weights if train.table["passage"].any() else (1.0,)
-    return list(itertools.product(config.C, weights))
-
-
-def _fit_estimator(
-    counts: sp.csr_array,
-    train: LabelledCorpus,
-    ngrams: HashedNgramVectorizer,
-    config: FitConfig,
-    setting: Setting,
-) -> Pipeline:
-    tfidf = OccurrenceTfidf(ngrams.fields_, config.min_documents)
-    classifier = NaiveBayesLogisticRegression(train.taxonomy, C=setting[0])
-    weight = np.where(train.table["passage"], setting[1], 1.0)
-    classifier.fit(tfidf.fit(counts).transform(counts), train.labels, sample_weight=weight)
-    return Pipeline([("ngrams", ngrams), ("tfidf", tfidf), ("classifier", classifier)])
-
-
-def _fold_probabilities(
-    counts: sp.csr_array,
-    train: LabelledCorpus,
-    ngrams: HashedNgramVectorizer,
-    config: FitConfig,
-    setting: Setting,
-    held_out: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    rest = np.flatnonzero(~held_out)
-    estimator = _fit_estimator(counts[rest], train.where(~held_out), ngrams, config, setting)
-    probabilities: NDArray[np.float64] = estimator[1:].predict_proba(
-        counts[np.flatnonzero(held_out)]
-    )
-    return probabilities
-
-
 def _calibrated(
     probabilities: NDArray[np.float64], labels: NDArray[np.bool_], train: LabelledCorpus
 ) -> tuple[Calibration, DecisionRule, Scores]:
     taxonomy = train.taxonomy
     calibration = fit_calibration(probabilities, labels, taxonomy)
     calibrated = calibration.apply(probabilities, taxonomy)
-    rule = fit_rule(calibrated, labels, taxonomy)
+    article_ids = train.where(~train.table["passage"]).article_ids
+    rule = fit_rule(calibrated, labels, article_ids, taxonomy)
     applies, _ = rule.decide(calibrated, taxonomy)
-    n_articles = train.table.loc[~train.table["passage"], "article_id"].nunique()
-    return calibration, rule, score_predictions(applies, calibrated, labels, taxonomy, n_articles)
+    scores = score_predictions(applies, calibrated, labels, taxonomy, article_ids)
+    return calibration, rule, scores
+
+
+def _settings(train: LabelledCorpus, config: FitConfig) -> list[Setting]:
+    weights = config.passage_weights if train.table["passage"].any() else (1.0,)
+    return list(itertools.product(config.C, weights))
 
 
 def _check_examples(train: LabelledCorpus, config: FitConfig) -> None:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from inference.taxonomy import Taxonomy
 
 _BINS = 10
+_DRAWS = 1_000
+_INTERVAL = (2.5, 97.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,19 @@ class LabelScores:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Held-out scores: axis → label → `LabelScores`, and macro-F1 of each axis."""
+    """Held-out scores.
+
+    labels : axis → label → `LabelScores`.
+    macro_f1 : axis → mean F1 of its labels.
+    macro_f1_interval : axis → bounds of the 95 % percentile interval, bootstrap over articles,
+        because paragraphs of one article are not independent; NaN with a single article.
+    """
 
     n_paragraphs: int
     n_articles: int
     labels: dict[str, dict[str, LabelScores]]
     macro_f1: dict[str, float]
+    macro_f1_interval: dict[str, tuple[float, float]]
 
     def to_dict(self) -> dict[str, Any]:
         """As the manifest keeps it, rounded to four digits."""
@@ -44,6 +53,10 @@ class Scores:
             "n_paragraphs": self.n_paragraphs,
             "n_articles": self.n_articles,
             "macro_f1": {axis: round(value, 4) for axis, value in self.macro_f1.items()},
+            "macro_f1_interval": {
+                axis: [round(bound, 4) if np.isfinite(bound) else None for bound in bounds]
+                for axis, bounds in self.macro_f1_interval.items()
+            },
             "labels": {
                 axis: {
                     code: {
@@ -62,16 +75,17 @@ def score_predictions(
     probabilities: NDArray[np.float64],
     labels: NDArray[np.bool_],
     taxonomy: Taxonomy,
-    n_articles: int,
+    article_ids: NDArray[np.object_],
 ) -> Scores:
     """Scores of decisions and calibrated probabilities, all (n_paragraphs, n_columns)."""
+    intervals = _macro_f1_intervals(applies, labels, taxonomy, article_ids)
     by_axis: dict[str, dict[str, LabelScores]] = {}
     for axis, span in taxonomy.spans():
         hits = (applies[:, span] & labels[:, span]).sum(axis=0)
         chosen, support = applies[:, span].sum(axis=0), labels[:, span].sum(axis=0)
         # A label never chosen, or never there, scores 0 (scikit-learn's zero_division).
         precision, recall = hits / np.maximum(chosen, 1), hits / np.maximum(support, 1)
-        f1 = 2 * hits / np.maximum(chosen + support, 1)
+        f1 = f1_of_counts(hits, chosen, support)
         by_axis[axis.name] = {
             code: LabelScores(
                 float(precision[i]),
@@ -87,7 +101,39 @@ def score_predictions(
         axis: float(np.mean([scores.f1 for scores in own.values()]))
         for axis, own in by_axis.items()
     }
-    return Scores(len(labels), n_articles, by_axis, macro)
+    return Scores(len(labels), len(set(article_ids)), by_axis, macro, intervals)
+
+
+def f1_of_counts(
+    hits: NDArray[Any], chosen: NDArray[Any], support: NDArray[Any]
+) -> NDArray[np.float64]:
+    """F1 from right decisions for a label, all decisions for it, and texts that carry it."""
+    f1: NDArray[np.float64] = 2 * hits / np.maximum(chosen + support, 1)
+    return f1
+
+
+def _macro_f1_intervals(
+    applies: NDArray[np.bool_],
+    labels: NDArray[np.bool_],
+    taxonomy: Taxonomy,
+    article_ids: NDArray[np.object_],
+) -> dict[str, tuple[float, float]]:
+    articles, article = np.unique(article_ids.astype(str), return_inverse=True)
+    n = len(articles)
+    if n < 2:
+        return {axis.name: (np.nan, np.nan) for axis in taxonomy.axes}
+    weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), _DRAWS)
+    drawn = []
+    for counted in (applies & labels, applies, labels):
+        of_article = np.zeros((n, labels.shape[1]))
+        np.add.at(of_article, article, counted)
+        drawn.append(weights @ of_article)
+    f1 = f1_of_counts(*drawn)
+    bounds = {
+        axis.name: np.percentile(f1[:, span].mean(axis=1), _INTERVAL)
+        for axis, span in taxonomy.spans()
+    }
+    return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
 
 
 def brier(probability: NDArray[np.float64], label: NDArray[np.bool_]) -> float:

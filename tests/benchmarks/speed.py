@@ -112,5 +112,5 @@ def _macro_f1(predict: Predict, test: LabelledCorpus) -> tuple[float, float]:
         if axis.exclusive:
             best = probabilities[:, span].argmax(axis=1)
             applies[:, span] = np.arange(len(axis.labels)) == best[:, None]
-    scores = score_predictions(applies, probabilities, test.labels, test.taxonomy, 0)
+    scores = score_predictions(applies, probabilities, test.labels, test.taxonomy, test.article_ids)
     return scores.macro_f1["topic"], scores.macro_f1["tone"]
