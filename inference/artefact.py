@@ -77,7 +77,7 @@ def read_model(folder: Path) -> StoredModel:
     """
     manifest = _read_manifest(folder)
     for name, digest in manifest["files"].items():
-        _check_file(folder / name, digest)
+        _check_file(folder / name, str(digest))
     try:
         taxonomy = Taxonomy.from_dict(manifest["taxonomy"], str(folder / _MANIFEST))
         kind = manifest["kind"]
@@ -94,20 +94,31 @@ def read_model(folder: Path) -> StoredModel:
             DecisionRule.from_dict(manifest["rule"]),
         )
         provenance = Provenance(manifest["training"], manifest["corpus"], manifest["scores"])
-        golden = np.array(manifest["golden"])
-    except (KeyError, TypeError, ValueError) as error:
+        golden = np.array(manifest["golden"], np.float64)
+        found = scorer.predict_proba(GOLDEN_TEXTS)
+        _check_numbers(scorer)
+        close = found.shape == golden.shape and np.abs(found - golden).max() <= _GOLDEN_TOLERANCE
+    except (KeyError, TypeError, ValueError, IndexError, OSError) as error:
         if isinstance(error, InputError):
             raise
         msg = f"{folder / _MANIFEST}: not a whole manifest ({error!r}); fit the model again"
         raise InputError(msg) from error
-    found = scorer.predict_proba(GOLDEN_TEXTS)
-    if found.shape != golden.shape or np.abs(found - golden).max() > _GOLDEN_TOLERANCE:
+    if not close:
         msg = (
             f"{folder}: the model gives other probabilities here than where it was written; "
             "expected the golden predictions of its manifest; fit it again with this version"
         )
         raise InputError(msg)
     return StoredModel(scorer, provenance)
+
+
+def _check_numbers(scorer: Scorer) -> None:
+    n_columns = scorer.taxonomy.n_columns
+    calibration, rule = scorer.calibration, scorer.rule
+    for numbers in (calibration.slopes, calibration.intercepts, rule.thresholds):
+        if len(numbers) != n_columns or not np.isfinite(numbers).all():
+            msg = f"{len(numbers)} numbers of calibration or rule for {n_columns} columns"
+            raise ValueError(msg)
 
 
 def write_linear(
@@ -142,9 +153,34 @@ def write_linear(
         from safetensors.numpy import save_file
 
         save_file(arrays, temporary / _WEIGHTS)
+        (temporary / _WEIGHTS).chmod(0o644)  # save_file's is for its owner alone
 
     manifest = {"kind": "linear", "features": asdict(model.config)}
     _write_folder(folder, manifest, scorer, provenance, fill, extra_files)
+
+
+def check_output(folder: Path) -> None:
+    """Refuse, before any work is done, a place where a model folder must not be written.
+
+    Raises InputError for a file, and for a folder of something else than a model.
+    """
+    if folder.exists() and not folder.is_dir():
+        msg = (
+            f"{folder}: is a file; expected a folder to write the model to; choose another --output"
+        )
+        raise InputError(msg)
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MANIFEST).exists():
+        msg = (
+            f"{folder}: the folder holds something that is no model; expected a new or empty "
+            "folder or an old model to replace; choose another --output"
+        )
+        raise InputError(msg)
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of everything in a manifest but the digest itself."""
+    rest = {name: value for name, value in manifest.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _write_folder(
@@ -155,12 +191,8 @@ def _write_folder(
     fill: Callable[[Path], None],
     extra_files: Mapping[str, bytes],
 ) -> None:
-    if folder.exists() and any(folder.iterdir()) and not (folder / _MANIFEST).exists():
-        msg = (
-            f"{folder}: the folder holds something that is no model; expected a new or empty "
-            "folder or an old model to replace; choose another --output"
-        )
-        raise InputError(msg)
+    check_output(folder)
+    folder = folder.resolve()
     temporary: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -185,6 +217,7 @@ def _write_folder(
                 for path in sorted(temporary.iterdir())
             },
         }
+        whole["digest"] = _digest(whole)
         text = json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
         with (temporary / _MANIFEST).open("w", encoding="utf-8") as file:
             file.write(text)
@@ -227,7 +260,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(msg) from error
     if not (
         isinstance(manifest, dict)
-        and isinstance(manifest.get("format"), int)
+        and type(manifest.get("format")) is int
         and isinstance(manifest.get("files"), dict)
     ):
         msg = f"{path}: not a model's manifest; expected the keys format and files"
@@ -236,6 +269,12 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         msg = (
             f"{path}: model format {manifest['format']}; this version reads up to {FORMAT}; "
             "install a newer version of posture"
+        )
+        raise InputError(msg)
+    if manifest.get("digest") != _digest(manifest):
+        msg = (
+            f"{path}: its content is not what its digest says; the file was changed; copy the "
+            "folder again or fit again"
         )
         raise InputError(msg)
     return manifest

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -15,13 +17,12 @@ import click
 
 from inference import __version__
 from inference.article import Article
-from inference.decode import decode
 from inference.errors import InputError
 from inference.language import foreign_language
-from inference.readers import article_paths, read_article
+from inference.readers import article_paths, read_article, read_stream
 from inference.records import article_records, paragraph_records
 from inference.scorer import load
-from inference.tables import TABLE_SUFFIXES, UNITS, articles_of_rows, read_rows, stream_rows
+from inference.tables import TABLE_SUFFIXES, UNITS, Ids, articles_of_rows, read_rows, stream_rows
 from inference.writers import WRITERS
 
 if TYPE_CHECKING:
@@ -83,7 +84,12 @@ def score(
     scorer = load(model)
     if min_confidence:
         scorer = scorer.abstaining_below(min_confidence)
-    scored = scorer.score_many(_language_checked(_articles(inputs, unit)))
+    articles = _language_checked(_articles(inputs, unit))
+    # A long run that writes elsewhere shows on the terminal how far it is.
+    many = any(path.is_dir() or path.suffix.lower() in TABLE_SUFFIXES for path in inputs)
+    if many and sys.stderr.isatty() and (output or not sys.stdout.isatty()):
+        articles = _counted(articles)
+    scored = scorer.score_many(articles)
     records = paragraph_records(scored) if unit == "paragraph" else article_records(scored)
     with _destination(output) as file:
         WRITERS[format_ or _format_for(output)](records, file, scorer.taxonomy)
@@ -107,30 +113,61 @@ def run(command: click.Command, name: str) -> None:
 
 
 def _articles(inputs: tuple[Path, ...], unit: str) -> Iterator[Article]:
+    ids = Ids()
     for path in inputs:
         if str(path) == "-":
-            yield from _standard_input(unit)
-        elif path.is_dir():
-            for file in article_paths(path):
-                yield read_article(file)
-        elif path.suffix.lower() in TABLE_SUFFIXES:
-            yield from articles_of_rows(read_rows(path), unit)
+            yield from _standard_input(unit, ids)
+        elif path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir():
+            yield from articles_of_rows(read_rows(path), unit, ids)
         else:
-            yield read_article(path)
+            _check_unit(path, unit)
+            for file in article_paths(path) if path.is_dir() else [path]:
+                article = read_article(file)
+                if path.is_dir():  # two folders may hold files of one name
+                    article = replace(article, id=str(file.relative_to(path).with_suffix("")))
+                ids.check(article.id, article.text, str(file))
+                yield article
 
 
-def _standard_input(unit: str) -> Iterator[Article]:
-    """A table in JSON Lines or CSV if its first line says so, plain text otherwise."""
+def _check_unit(where: object, unit: str) -> None:
+    if unit == "paragraph":
+        msg = f"{where}: is an article; --unit paragraph is for tables (.jsonl, .csv, .parquet)"
+        raise InputError(msg)
+
+
+def _standard_input(unit: str, ids: Ids) -> Iterator[Article]:
+    """A table in JSON Lines or CSV, or a web page, if its first line says so; else plain text."""
+    if sys.stdin is None:
+        msg = "standard input: is closed; expected a text, or give a FILE"
+        raise InputError(msg)
+    where = "standard input"
     stream = cast("BufferedReader", sys.stdin.buffer)
-    head = stream.peek(65_536)
-    first_line = head.lstrip(b"\xef\xbb\xbf \t\r\n").split(b"\n", 1)[0]
-    columns = {name.strip().strip(b'"') for name in first_line.split(b",")}
+    head = stream.peek(65_536).lstrip(b"\xef\xbb\xbf \t\r\n")
+    first_line = head.split(b"\n", 1)[0].strip()
+    columns = {name.strip(b'" ') for name in re.split(rb"[,;\t]", first_line)}
     if first_line.startswith(b"{"):
-        yield from articles_of_rows(stream_rows(stream, ".jsonl", "standard input"), unit)
+        yield from articles_of_rows(stream_rows(stream, ".jsonl", where), unit, ids)
     elif b"text" in columns:
-        yield from articles_of_rows(stream_rows(stream, ".csv", "standard input"), unit)
+        yield from articles_of_rows(stream_rows(stream, ".csv", where), unit, ids)
     else:
-        yield Article.from_text(decode(stream.read(), "standard input"), id="-")
+        _check_unit(where, unit)
+        is_page = head[:500].lower().startswith((b"<!doctype html", b"<html", b"<?xml"))
+        article = read_stream(stream.read(), ".html" if is_page else ".txt", where)
+        ids.check(article.id, article.text, where)
+        yield article
+
+
+def _counted(articles: Iterable[Article]) -> Iterator[Article]:
+    """The same articles, counted on standard error as they pass."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.completed:,.0f} texts read"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+        for article in articles:
+            progress.advance(task)
+            yield article
 
 
 def _language_checked(articles: Iterable[Article]) -> Iterator[Article]:
@@ -177,18 +214,24 @@ def _destination(output: Path | None) -> Iterator[IO[bytes]]:
             msg = f"standard output: cannot be written ({error.strerror}); make room and run again"
             raise InputError(msg) from error
         return
-    temporary: Path | None = None
     try:
+        output = output.resolve()  # a link stays a link
+        if output.exists() and not output.is_file():  # a pipe or a device
+            with output.open("wb") as stream:
+                yield stream
+            return
+        mode = output.stat().st_mode & 0o777 if output.exists() else 0o644
         with tempfile.NamedTemporaryFile(
             dir=output.parent, prefix=f".{output.name}-", delete=False
         ) as file:
             temporary = Path(file.name)
-            yield file.file
-        temporary.chmod(0o644)  # NamedTemporaryFile's is for its owner alone
-        temporary.replace(output)
+            try:
+                yield file.file
+                file.flush()
+                temporary.chmod(mode)  # NamedTemporaryFile's is for its owner alone
+                temporary.replace(output)
+            finally:
+                temporary.unlink(missing_ok=True)
     except OSError as error:
         msg = f"{output}: cannot be written ({error.strerror or error}); nothing was changed"
         raise InputError(msg) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from inference.errors import InputError
 from inference.records import article_records, flat, paragraph_records
-from inference.tables import UNITS, Row, articles_of_rows
+from inference.tables import UNITS, Ids, Row, articles_of_rows
 
 if TYPE_CHECKING:
     from inference.article import Article
@@ -26,7 +26,7 @@ def articles_of_frame(frame: pd.DataFrame, unit: str) -> Iterator[Article]:
         Row(f"row {label}", {str(name): value for name, value in values.items()})
         for label, values in zip(known.index, known.to_dict("records"), strict=True)
     )
-    return articles_of_rows(rows, unit)
+    return articles_of_rows(rows, unit, Ids())
 
 
 def scored_frame(scored: Iterable[ScoredArticle], *, unit: str = "article") -> pd.DataFrame:

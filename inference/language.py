@@ -11,8 +11,13 @@ _FRENCH = frozenset(
     très deux être avait fait selon dont
     """.split()  # noqa: SIM905 - a list of 70 quoted words is no easier to read
 )
-_ELIDED = ("l'", "d'", "qu'", "n'", "s'", "c'", "j'", "m'", "jusqu'", "l’", "d’", "qu’", "n’", "s’")
+_ELIDED = tuple(
+    word + apostrophe
+    for word in ("l", "d", "qu", "n", "s", "c", "j", "m", "jusqu")
+    for apostrophe in "'’"
+)
 _ENOUGH_WORDS = 8
+_ENOUGH_CHARACTERS = 60
 _LOOK_AT = 2_000  # characters
 _FRENCH_SHARE = 0.1
 
@@ -20,12 +25,14 @@ _FRENCH_SHARE = 0.1
 def foreign_language(text: str) -> str | None:
     """ISO 639-1 code of the language of a text that is not French; None where it is.
 
-    A text of which common French words make up a tenth, or of under eight words, is taken for
-    French; py3langid has the last word on the others.
+    A text of which common French words make up a tenth, or that has under eight words and 60
+    characters, is taken for French; py3langid has the last word on the others.
     """
     words = text[:_LOOK_AT].lower().split()
     common = sum(word in _FRENCH or word.startswith(_ELIDED) for word in words)
-    if len(words) < _ENOUGH_WORDS or common >= _FRENCH_SHARE * len(words):
+    # Chinese and Japanese put no spaces between words.
+    short = len(words) < _ENOUGH_WORDS and len(text) < _ENOUGH_CHARACTERS
+    if short or common >= _FRENCH_SHARE * max(len(words), 1):
         return None
     import py3langid  # half a second: only for the texts in doubt
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from inference.taxonomy import Taxonomy
     from inference.tokens import Tokens
 
-_BLOCK_PARAGRAPHS = 1_000  # blocks that fit the processor's cache are the fast ones
-_BLOCK_CHARACTERS = 500_000
+_BLOCK_PARAGRAPHS = 2_000  # longer blocks gain nothing more, and cost memory
+_BLOCK_CHARACTERS = 1_000_000
 _MEMORY_BITS = 16  # 65,536 words stay summed
 
 
@@ -71,6 +71,7 @@ class LinearModel:
         self._row_of[weights.columns] = np.arange(1, len(weights.columns) + 1, dtype=np.int32)
         self._memory_keys = np.zeros(1 << _MEMORY_BITS, np.uint64)
         self._memory = np.zeros((1 << _MEMORY_BITS, 2 * self._width), np.float32)
+        self._claims = np.zeros(1 << _MEMORY_BITS, np.int64)
         self._lock = threading.Lock()
 
     def predict_proba(self, paragraphs: Sequence[Paragraph]) -> NDArray[np.float64]:
@@ -111,18 +112,21 @@ class LinearModel:
 
     def _word_rows(self, tokens: Tokens) -> NDArray[np.float32]:
         """Each word's own row and the sum of its letters' rows; (n_tokens, 2 * width)."""
+        rows = np.empty((len(tokens), 2 * self._width), np.float32)
         slots = (tokens.hashes & np.uint64((1 << _MEMORY_BITS) - 1)).astype(np.int64)
+        waiting = np.arange(len(tokens))
         with self._lock:
-            rows = self._memory.take(slots, axis=0)
-            missing = np.flatnonzero(self._memory_keys.take(slots) != tokens.hashes)
-            if len(missing):
-                hashes, first, inverse = np.unique(
-                    tokens.hashes[missing], return_index=True, return_inverse=True
-                )
-                fresh = self._fresh_rows(tokens, missing[first])
-                rows[missing] = fresh[inverse]
-                self._memory_keys[slots[missing[first]]] = hashes
-                self._memory[slots[missing[first]]] = fresh
+            while len(waiting):
+                known = self._memory_keys.take(slots[waiting]) == tokens.hashes[waiting]
+                rows[waiting[known]] = self._memory.take(slots[waiting[known]], axis=0)
+                waiting = waiting[~known]
+                # One word a slot is remembered now; others that want its slot wait a round.
+                self._claims[slots[waiting]] = waiting
+                words = waiting[self._claims[slots[waiting]] == waiting]
+                fresh = self._fresh_rows(tokens, words)
+                self._memory_keys[slots[words]] = 0  # an interrupt here leaves no wrong row behind
+                self._memory[slots[words]] = fresh
+                self._memory_keys[slots[words]] = tokens.hashes[words]
         return rows
 
     def _fresh_rows(self, tokens: Tokens, words: NDArray[np.int64]) -> NDArray[np.float32]:

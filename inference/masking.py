@@ -30,6 +30,10 @@ _STATE = np.uint64(0x57A7E5)
 _PREPOSITIONS = (
     (_hashes("de du des d"), np.uint64(0x57A7E6)),
     (_hashes("à au aux en"), np.uint64(0x57A7E7)),
+    # « que la Chine », but « qu'Israël »
+    (_hashes("que qu"), np.uint64(0x57A7E8)),
+    (_hashes("lorsque lorsqu"), np.uint64(0x57A7E9)),
+    (_hashes("puisque puisqu"), np.uint64(0x57A7EA)),
 )
 
 
@@ -37,7 +41,7 @@ def mask_states(tokens: Tokens, names: PhraseMatcher) -> Tokens:
     """Replace every state's name, with its article, by one word, and level what stands before it.
 
     « au », « aux », « en » and « à » become one word there, « de », « du », « des » and « d' »
-    another; the new words have no letters.
+    another, « que » and « qu' » a third; the new words have no letters.
     """
     matches = names.find(tokens)
     if not len(matches.first):

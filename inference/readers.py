@@ -44,6 +44,11 @@ def read_article(path: Path) -> Article:
     return reader(data, path)
 
 
+def read_stream(data: bytes, suffix: str, where: str) -> Article:
+    """Read what came without a file, as a file of that suffix is read; `where` is its id."""
+    return _READERS[suffix](data, Path(where))
+
+
 def article_paths(path: Path) -> Iterator[Path]:
     """Give a folder's articles, subfolders' too, sorted; hidden files are left out.
 

@@ -9,10 +9,32 @@ from typing import TYPE_CHECKING, Any
 from inference.summary import ArticleSummary
 
 if TYPE_CHECKING:
-    from inference.article import Article
     from inference.scorer import Prediction, ScoredArticle
 
 Record = dict[str, Any]
+
+# Names of our own in any record, nested or flat.
+_RESERVED = frozenset(
+    [
+        "record",
+        "id",
+        "index",
+        "start",
+        "end",
+        "title",
+        "date",
+        "source",
+        "url",
+        "heading",
+        "text",
+        "abstained",
+        "confidence",
+        "probabilities",
+        "summary",
+        "n_paragraphs",
+    ]
+)
+_RESERVED_PREFIXES = ("p.", "share.", "confidence.", "input.")
 
 _PROBABILITY_DIGITS = 6
 
@@ -28,11 +50,9 @@ def article_records(scored: Iterable[ScoredArticle]) -> Iterator[Record]:
             "url": article.url,
         }
         for index in range(len(article.paragraphs)):
-            yield _merged(_paragraph(one, index) | about, article)
-        yield _merged(
-            {"record": "article", "id": article.id, **about, "summary": one.summary.to_dict()},
-            article,
-        )
+            yield _paragraph(one, index) | about | _others(one)
+        summary = one.summary.to_dict()
+        yield {"record": "article", "id": article.id, **about, "summary": summary} | _others(one)
 
 
 def paragraph_records(scored: Iterable[ScoredArticle]) -> Iterator[Record]:
@@ -43,7 +63,9 @@ def paragraph_records(scored: Iterable[ScoredArticle]) -> Iterator[Record]:
     for name, rows in groupby(scored, lambda one: one.article.extra.get("article_id")):
         predictions: list[Prediction] = []
         for one in rows:
-            yield _merged(_paragraph(one, 0), one.article)
+            # A row that belongs to no article is the first paragraph of its own.
+            place = {"index": len(predictions)}
+            yield _paragraph(one, 0) | place | _others(one)
             if name not in (None, ""):
                 predictions += one.predictions
         if predictions:
@@ -94,9 +116,12 @@ def _paragraph(one: ScoredArticle, index: int) -> Record:
     }
 
 
-def _merged(record: Record, article: Article) -> Record:
-    """The record with the input's other columns; one whose name we use is kept as `input.name`."""
-    return record | {
-        (f"input.{name}" if name in record else name): value
-        for name, value in article.extra.items()
+def _others(one: ScoredArticle) -> Record:
+    """The input's other columns; one whose name we use ourselves is kept as `input.name`."""
+    fields = {axis.field for axis in one.taxonomy.axes}
+    return {
+        f"input.{name}"
+        if name in _RESERVED or name in fields or name.startswith(_RESERVED_PREFIXES)
+        else name: value
+        for name, value in one.article.extra.items()
     }

@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,12 +34,13 @@ class Row:
 
 def read_rows(path: Path) -> Iterator[Row]:
     """Rows of a table, by its suffix. Raises InputError where one cannot be read."""
+    suffix = path.suffix.lower()
     try:
-        if path.suffix == ".parquet":
+        if suffix == ".parquet":
             yield from _parquet_rows(path)
         else:
             with path.open("rb") as file:
-                yield from stream_rows(file, path.suffix, str(path))
+                yield from stream_rows(file, suffix, str(path))
     except OSError as error:
         msg = f"{path}: cannot be read ({error.strerror or error}); expected a file"
         raise InputError(msg) from error
@@ -49,13 +51,28 @@ def stream_rows(file: IO[bytes], suffix: str, where: str) -> Iterator[Row]:
     return _csv_rows(file, where) if suffix == ".csv" else _json_rows(file, where)
 
 
-def articles_of_rows(rows: Iterable[Row], unit: str) -> Iterator[Article]:
+class Ids:
+    """The ids of one run's texts: each may stand for one text only."""
+
+    def __init__(self) -> None:
+        self._text_of: dict[int, int] = {}  # hashes, not strings: a million must fit in memory
+
+    def check(self, identifier: str, text: str, where: str) -> None:
+        """Raise InputError if the id has stood for another text."""
+        if self._text_of.setdefault(hash(identifier), hash(text)) != hash(text):
+            msg = (
+                f"{where}: id {identifier!r} stands a second time with another text; expected "
+                "one text an id; give each its own id"
+            )
+            raise InputError(msg)
+
+
+def articles_of_rows(rows: Iterable[Row], unit: str, ids: Ids) -> Iterator[Article]:
     """One article a row, cut into paragraphs; or, with unit "paragraph", one paragraph a row.
 
     A row without `id` gets its place as one. Columns that are not the unit's own go to `extra`.
-    Raises InputError for a row without text and for two rows of one id whose texts differ.
+    Raises InputError for a row without text and for two texts of one id.
     """
-    seen: dict[int, int] = {}  # hashes, not strings: a million ids must fit in memory
     for row in rows:
         values = dict(row.values)
         text = values.pop("text", None)
@@ -67,15 +84,12 @@ def articles_of_rows(rows: Iterable[Row], unit: str) -> Iterator[Article]:
                 + "; name the column of the texts 'text'"
             )
             raise InputError(msg)
-        text = mend_mojibake(text)
+        # Half a surrogate pair cannot be written as UTF-8; « ? » keeps every offset.
+        text = mend_mojibake(text).encode(errors="replace").decode()
         given = values.pop("id", None)
         identifier = row.where if given in (None, "") else str(given)
-        if seen.setdefault(hash(identifier), hash(text)) != hash(text):
-            msg = (
-                f"{row.where}: id {identifier!r} stands a second time with another text; expected "
-                "one text an id; give each its own id"
-            )
-            raise InputError(msg)
+        ids.check(identifier, text, row.where)
+        values = {k: None if v != v else v for k, v in values.items()}  # noqa: PLR0124 - NaN
         if unit == "paragraph":
             heading = _string(values.pop("heading", None))
             preceding = _string(values.pop("preceding", None))
@@ -113,9 +127,12 @@ def _json_rows(file: IO[bytes], where: str) -> Iterator[Row]:
 
 def _csv_rows(file: IO[bytes], where: str) -> Iterator[Row]:
     text = _csv_text(file, where)
-    reader = csv.reader(text, strict=True)
+    first = text.readline()
+    # Excel in French writes semicolons; the header, without texts, shows which it is.
+    separator = max(",;\t", key=first.count)
+    reader = csv.reader(chain([first], text), delimiter=separator, strict=True)
     header: list[str] | None = None
-    line = 1
+    line, found = 1, False
     try:
         for cells in reader:
             start, line = line, reader.line_num + 1
@@ -132,9 +149,10 @@ def _csv_rows(file: IO[bytes], where: str) -> Iterator[Row]:
             if len(cells) != len(header):
                 msg = (
                     f"{place}: {len(cells)} cells; expected {len(header)} as in the header; "
-                    "quote texts that hold commas"
+                    f"quote texts that hold {separator!r}"
                 )
                 raise InputError(msg)
+            found = True
             yield Row(place, dict(zip(header, cells, strict=True)))
     except csv.Error as error:
         msg = f"{where}, line {line}: not CSV ({error}); expected commas and double quotes"
@@ -142,8 +160,9 @@ def _csv_rows(file: IO[bytes], where: str) -> Iterator[Row]:
     finally:
         if isinstance(text, io.TextIOWrapper):
             text.detach()  # it would close the caller's file
-    if header is None:
-        msg = f"{where}: the file is empty; expected a header with a column 'text'"
+    if not found:
+        rows = "the file is empty" if header is None else "found a header and no row"
+        msg = f"{where}: {rows}; expected a header and rows below it"
         raise InputError(msg)
 
 

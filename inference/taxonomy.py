@@ -12,6 +12,13 @@ from typing import Any
 from inference.errors import InputError
 
 _CODE = re.compile(r"[a-z][a-z0-9_]*")
+# Columns of tables and fields of records that mean something else.
+_RESERVED = frozenset(
+    """
+    record id index start end title date source url heading preceding text article_id split passage
+    annotator abstained confidence probabilities summary n_paragraphs
+    """.split()  # noqa: SIM905
+)
 _AXIS_KEYS = {"name", "exclusive", "labels"}
 _LABEL_KEYS = {"code", "en", "fr", "definition"}
 
@@ -99,8 +106,12 @@ class Taxonomy:
             )
             raise InputError(msg) from error
         names = [axis.name for axis in axes]
-        if not axes or len(set(names)) < len(names):
+        fields = [field for axis in axes for field in {axis.name, axis.field}]
+        if not axes or len(set(fields)) < len(fields):
             msg = f"{where}: expected at least one axis, each with a name of its own; found {names}"
+            raise InputError(msg)
+        if unknown := set(content) - {"axis"}:
+            msg = f"{where}: unknown key(s) {sorted(unknown)}; expected [[axis]] tables only"
             raise InputError(msg)
         return cls(axes)
 
@@ -123,6 +134,9 @@ def _axis(entry: Mapping[str, Any], where: str) -> Axis:
             f"{where}: unknown key(s) {sorted(unknown)} in an axis; known are {sorted(_AXIS_KEYS)}"
         )
         raise InputError(msg)
+    if not isinstance(entry["labels"], list):
+        msg = f"{where}: labels = {entry['labels']!r}; expected a list of codes or of tables"
+        raise InputError(msg)
     labels = tuple(_label(label, where) for label in entry["labels"])
     name, exclusive = entry["name"], entry["exclusive"]
     codes = [label.code for label in labels]
@@ -136,6 +150,9 @@ def _axis(entry: Mapping[str, Any], where: str) -> Axis:
                 "beginning with a letter"
             )
             raise InputError(msg)
+    if taken := _RESERVED & {name, f"{name}s", *codes}:
+        msg = f"{where}: {sorted(taken)} in axis {name!r} already name something else; rename them"
+        raise InputError(msg)
     if len(set(codes)) < len(codes):
         msg = f"{where}: axis {name!r} has a label twice: {codes}; each code may stand once"
         raise InputError(msg)

@@ -15,7 +15,7 @@ from inference.records import Record, flat
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from inference.taxonomy import Taxonomy
+    from inference.taxonomy import Axis, Taxonomy
 
 _BATCH_ROWS = 10_000
 _WIDEST_LABEL = 16  # characters; a longer code wraps
@@ -26,7 +26,7 @@ def write_jsonl(records: Iterable[Record], file: IO[bytes], taxonomy: Taxonomy) 
     """One JSON object a line."""
     for record in records:
         line = json.dumps(record, ensure_ascii=False, default=str)
-        file.write(line.encode(errors="surrogatepass") + b"\n")
+        file.write(line.encode(errors="replace") + b"\n")
 
 
 def write_csv(records: Iterable[Record], file: IO[bytes], taxonomy: Taxonomy) -> None:  # noqa: ARG001
@@ -55,7 +55,7 @@ def write_parquet(records: Iterable[Record], file: IO[bytes], taxonomy: Taxonomy
         for row in read():
             for name, value in row.items():
                 if value is not None:
-                    kinds[name].add(type(value))
+                    kinds[name].add(_kind(value))
         schema = pa.schema([(name, _arrow_type(kinds[name])) for name in columns])
         with pq.ParquetWriter(file, schema) as writer:
             for batch in _batches(read()):
@@ -103,7 +103,8 @@ def _spooled(
         for record in records:
             row = flat(record)
             columns |= dict.fromkeys(row)
-            spool.write(json.dumps(row, default=str).encode() + b"\n")
+            line = json.dumps(row, ensure_ascii=False, default=str)
+            spool.write(line.encode(errors="replace") + b"\n")
 
         def read() -> Iterator[Record]:
             spool.seek(0)
@@ -121,6 +122,15 @@ def _batches(rows: Iterator[Record]) -> Iterator[list[Record]]:
             batch = []
     if batch:
         yield batch
+
+
+def _kind(value: object) -> type:
+    """The value's type, `object` where Parquet has no column for it."""
+    if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+        return object
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        return object
+    return type(value)
 
 
 def _arrow_type(kinds: set[type]) -> pa.DataType:
@@ -171,25 +181,26 @@ def _paragraph_table(paragraphs: list[Record], article: Record | None, taxonomy:
             Text(" ".join(paragraph["text"].split())[:200]),
         ]
         for axis in taxonomy.axes:
-            cells.append(_label_text(paragraph, axis.field, axis.codes))
+            cells.append(_label_text(paragraph, axis))
             cells.append(f"{paragraph['confidence'][axis.name]:.0%}")
         table.add_row(*cells)
     return table
 
 
-def _label_text(paragraph: Record, field: str, codes: tuple[str, ...]) -> Any:
+def _label_text(paragraph: Record, axis: Axis) -> Any:
     from rich.text import Text
 
-    value = paragraph[field]
-    if value is None:
+    value = paragraph[axis.field]
+    if axis.name in paragraph["abstained"]:
         return Text("abstained", style="dim")
     if isinstance(value, list):
         return Text(", ".join(value) or "–")
-    return Text(value, style=_TONE_STYLES[codes.index(value) % len(_TONE_STYLES)])
+    return Text(value, style=_TONE_STYLES[axis.codes.index(value) % len(_TONE_STYLES)])
 
 
 def _summary_table(summary: dict[str, Any], taxonomy: Taxonomy) -> Any:
     from rich.table import Table
+    from rich.text import Text
 
     n = summary["n_paragraphs"]
     table = Table(title=f"Summary of {n} paragraph{'' if n == 1 else 's'}", title_justify="left")
@@ -200,7 +211,7 @@ def _summary_table(summary: dict[str, Any], taxonomy: Taxonomy) -> Any:
             one = summary[axis.name][label.code]
             table.add_row(
                 axis.name,
-                label.en,
+                Text(label.en),
                 str(one["count"]),
                 f"{one['share']:.0%}",
                 f"{one['expected_share']:.0%}",

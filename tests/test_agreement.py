@@ -385,7 +385,7 @@ def test_of_many_bad_rows_twenty_are_shown(table, taxonomy):
             "id,topics\nx,\n",
             r"line 2: annotator is empty; .* line 2: tone is missing, and so is the",
         ),
-        ("a.csv", HEADER, r"found the annotator\(s\) none; expected at least two"),
+        ("a.csv", HEADER, r"a.csv: found a header and no row"),
         ("a.csv", HEADER + "x,A,,neutral\n", r"found the annotator\(s\) A; expected at least"),
         ("a.xlsx", "", r"a.xlsx: expected a table of single judgements \(.csv, .jsonl, .parq"),
         (

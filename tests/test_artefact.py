@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inference import InputError, load
-from inference.artefact import read_model
+from inference.artefact import _digest, read_model
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +24,13 @@ def folder(written, tmp_path):
     return Path(shutil.copytree(written, tmp_path / "model"))
 
 
-def edit(folder, **changes):
+def edit(folder, *, sealed=True, **changes):
+    """Change the manifest, as somebody would who knows how its digest is made, or does not."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     manifest |= changes
+    if sealed:
+        manifest["digest"] = _digest(manifest)
     path.write_text(json.dumps(manifest), encoding="utf-8")
 
 
@@ -72,6 +75,17 @@ def test_reading_never_opens_a_pickle(folder):
         (lambda f: edit(f, rule={}), r"not a whole manifest \(KeyError\('thresholds'\)\)"),
         (lambda f: edit(f, features={"letters": 3}), r"not a whole manifest"),
         (lambda f: edit(f, features={"letters_max": 3}), r"other probabilities here"),
+        (lambda f: edit(f, features={"hash_bits": 2}), r"not a whole manifest"),
+        (lambda f: edit(f, golden=[[float("nan")] * 7] * 5), r"other probabilities here"),
+        (
+            lambda f: edit(f, calibration={"slopes": [2.0] * 7, "intercepts": [1.0] * 7}),
+            r"other pr",
+        ),
+        (lambda f: edit(f, calibration={"slopes": [1.0], "intercepts": [0.0]}), r"not a whole man"),
+        (lambda f: edit(f, rule={"thresholds": [0.5], "min_confidence": 0}), r"not a whole manif"),
+        (lambda f: edit(f, sealed=False, format=True), r"not a model's manifest"),
+        (lambda f: edit(f, sealed=False, files={}), r"not what its digest says; the file was"),
+        (lambda f: edit(f, sealed=False, rule={"thresholds": [0.01] * 7}), r"what its digest says"),
     ],
 )
 def test_a_bad_folder_is_refused_in_one_line(folder, damage, message):
@@ -144,3 +158,14 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, small_model):
     with pytest.raises(InputError, match="the folder holds something that is no model"):
         small_model.write(tmp_path)
     assert (tmp_path / "thesis.docx").read_text() == "years of work"
+
+
+def test_a_file_in_the_folders_place_is_left_alone(tmp_path, small_model):
+    (tmp_path / "model").write_text("notes")
+    with pytest.raises(InputError, match="model: is a file; expected a folder"):
+        small_model.write(tmp_path / "model")
+    assert (tmp_path / "model").read_text() == "notes"
+
+
+def test_the_folder_can_be_read_by_others(written):
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in written.iterdir())

@@ -195,7 +195,7 @@ def test_fit_then_score_on_ones_own_csv(small_csv, tmp_path):
     assert len(paragraphs) == 7
     evaluated = run("evaluate", folder, small_csv, command="posture-train")
     assert evaluated.returncode == 0
-    assert "flatter" in evaluated.stderr.decode()
+    assert "no row is marked test" in evaluated.stderr.decode()
     assert json.loads(evaluated.stdout)["model"]["n_paragraphs"] > 100
 
 
@@ -223,3 +223,33 @@ def test_help_names_every_option():
     text = run("score", "--help").stdout.decode()
     for option in ("--model", "--unit", "--format", "--output", "--min-confidence"):
         assert option in text
+
+
+def test_files_of_one_name_in_two_folders_keep_apart(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.txt").write_text(f"Le char {name} avance vers la ville.\n")
+    assert [r["id"] for r in score(tmp_path) if r["record"] == "article"] == ["a/x", "b/x"]
+    found = refused("score", tmp_path / "a" / "x.txt", tmp_path / "b" / "x.txt")
+    assert "id 'x' stands a second time with another text" in found
+
+
+def test_paragraph_unit_is_for_tables():
+    found = refused("score", "--unit", "paragraph", ARTICLES / "detroit.txt")
+    assert "is an article; --unit paragraph is for tables" in found
+
+
+def test_a_page_on_standard_input_is_read_as_a_page():
+    page = (ARTICLES / "munitions.html").read_bytes()
+    assert len(score("-", data=page)) == 10
+
+
+def test_an_output_keeps_its_mode_and_its_link(tmp_path):
+    real, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    real.write_text("old")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    assert run("score", ARTICLES / "conseil.md", "--output", link).returncode == 0
+    assert link.is_symlink()
+    assert real.read_text().startswith("record,")
+    assert real.stat().st_mode & 0o777 == 0o600

@@ -55,11 +55,16 @@ def exchanges(seed):
 @pytest.fixture(scope="module", params=[1, 2])
 def exchange(request):
     table = exchanges(request.param)
-    longest_first = sorted(table, key=len, reverse=True)
+    # Every form is matched, so that « République islamique de Mauritanie » is not cut up.
+    longest_first = sorted({form for _, _, form in gazetteer()}, key=len, reverse=True)
     pattern = re.compile(
         r"(?<!\w)(" + "|".join(map(re.escape, longest_first)) + r")(?!\w)", re.IGNORECASE
     )
-    return table, lambda text: pattern.sub(lambda m: table[m[0].casefold()], text.replace("’", "'"))
+
+    def swap(text):
+        return pattern.sub(lambda m: table.get(m[0].casefold(), m[0]), text.replace("’", "'"))
+
+    return table, swap
 
 
 def test_the_exchange_covers_many_countries_in_all_their_forms(exchange):
@@ -92,6 +97,8 @@ def test_no_label_flips_in_the_test_articles(exchange, corpus, scorer):
         ("Emmanuel Macron recevra Xi Jinping", "Vladimir Poutine recevra Narendra Modi"),
         ("Une frégate à Moscou", "Une frégate au Japon"),
         ("les accords franco-allemands", "les accords russo-chinois"),
+        ("On sait que la Chine recule.", "On sait qu'Israël recule."),
+        ("Lorsque les Russes tirent", "Lorsqu’Israël tirent"),
     ],
 )
 def test_a_sentence_and_its_exchange_are_the_same_to_the_model(scorer, one, other):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from inference import InputError, Taxonomy, load
-from training.corpus import LabelledCorpus
+from training.corpus import LabelledCorpus, hold_out
 from training.fit import fit
 
 
@@ -107,3 +107,31 @@ def test_scores_in_the_manifest_are_those_reported(small_model, tmp_path):
     manifest = json.loads((tmp_path / "m" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["scores"]["model"] == small_model.held_out["model"].to_dict()
     assert set(manifest["scores"]) == {"model", "majority", "tfidf"}
+
+
+def test_a_label_in_one_article_only_is_refused(small_corpus, quick):
+    labels = small_corpus.labels.copy()
+    labels[:, 1] = small_corpus.article_ids == small_corpus.article_ids[0]
+    seed = next(
+        s
+        for s in range(50)
+        if small_corpus.article_ids[0]
+        in set(hold_out(small_corpus, 0.2, s).split("train").article_ids)
+    )
+    with pytest.raises(InputError, match="topic.exercises has all its examples in one article"):
+        fit(replace(small_corpus, labels=labels), replace(quick, seed=seed))
+
+
+@pytest.mark.parametrize(("side", "other"), [("train", "test"), ("test", "training")])
+def test_a_split_of_one_side_is_refused(small_corpus, quick, side, other):
+    one_sided = replace(small_corpus, table=small_corpus.table.assign(split=side))
+    with pytest.raises(InputError, match=f"the split column has no {other} row"):
+        fit(one_sided, quick)
+
+
+def test_the_fingerprint_does_not_depend_on_where_the_file_lies(small_csv, tmp_path, taxonomy):
+    moved = tmp_path / "elsewhere" / "other.csv"
+    moved.parent.mkdir()
+    moved.write_bytes(small_csv.read_bytes())
+    prints = {LabelledCorpus.read(p, taxonomy).fingerprint() for p in (small_csv, moved)}
+    assert len(prints) == 1

@@ -9,14 +9,14 @@ import pytest
 
 from inference import Article, InputError, load
 from inference.records import article_records, flat, paragraph_records
-from inference.tables import articles_of_rows, read_rows
+from inference.tables import Ids, articles_of_rows, read_rows
 from inference.writers import WRITERS
 
 TEXT = "Le sommet s'est tenu.\n\nLa frégate a été livrée."
 
 
 def articles(path, unit="article"):
-    return list(articles_of_rows(read_rows(path), unit))
+    return list(articles_of_rows(read_rows(path), unit, Ids()))
 
 
 def test_a_row_is_an_article_with_its_fields_and_the_rest_in_extra(tmp_path):
@@ -201,3 +201,42 @@ def test_frames_in_and_out(scorer):
         InputError, match=r"unit 'page'; expected one of \('article', 'paragraph'\)"
     ):
         scorer.score_frame(frame, unit="page")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_header_shows_the_separator(tmp_path, separator):
+    path = tmp_path / "t.CSV"
+    row = separator.join(("1", '"Un char, puis deux ; trois."', "2024"))
+    path.write_text(f"id{separator}text{separator}annee\n{row}\n", encoding="utf-8")
+    (article,) = articles(path, "paragraph")
+    assert (article.id, article.text) == ("1", "Un char, puis deux ; trois.")
+    assert article.extra == {"annee": "2024"}
+
+
+def test_columns_named_as_ours_are_kept_under_another_name(taxonomy):
+    extra = {"summary": "s", "confidence": 1, "p.tone.neutral": 2, "input.x": 3, "tags": [1, 2]}
+    made = records([{"text": TEXT, "large": 1 << 80, **extra}])
+    for record in made:
+        assert record["input.summary"] == "s"
+        assert record["input.confidence"] == 1
+        assert record["input.p.tone.neutral"] == 2
+        assert record["input.input.x"] == 3
+    for name in ("jsonl", "csv", "parquet", "table"):
+        stream = io.BytesIO()
+        WRITERS[name](iter(made), stream, taxonomy)
+        assert stream.getvalue()
+
+
+def test_half_a_surrogate_and_a_nan_leave_as_valid_text(tmp_path, taxonomy):
+    path = tmp_path / "t.jsonl"
+    path.write_text(
+        '{"text": "Un \\ud83d char.", "note": NaN, "odd": "\\ud83d"}\n', encoding="utf-8"
+    )
+    made = list(article_records(load().score_many(articles(path))))
+    assert made[0]["text"] == "Un ? char."
+    assert made[0]["note"] is None
+    for name in ("jsonl", "csv", "parquet", "table"):
+        stream = io.BytesIO()
+        WRITERS[name](iter(made), stream, taxonomy)
+        if name != "parquet":
+            stream.getvalue().decode()

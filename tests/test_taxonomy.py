@@ -44,6 +44,14 @@ def test_a_taxonomy_survives_the_manifest(taxonomy):
         (GOOD.replace('"pro", ', ""), r"axis 'stance' has 1 label\(s\); an exclusive axis needs"),
         (GOOD + GOOD, r"each with a name of its own; found \['stance', 'stance'\]"),
         (GOOD + "weight = 2\n", r"unknown key\(s\) \['weight'\] in an axis"),
+        ("weight = 2\n" + GOOD, r"unknown key\(s\) \['weight'\]; expected \[\[axis\]\] tables"),
+        (GOOD.replace('"stance"', '"abstained"'), r"\['abstained'\] in axis 'abstained' already"),
+        (GOOD.replace('"pro"', '"text"'), r"\['text'\] in axis 'stance' already name something"),
+        (GOOD.replace('["pro", "contra"]', '"ab"'), r"labels = 'ab'; expected a list of codes"),
+        (
+            GOOD.replace("true", "false") + GOOD.replace('"stance"', '"stances"'),
+            r"a name of its own",
+        ),
     ],
 )
 def test_a_bad_taxonomy_is_refused(tmp_path, content, message):

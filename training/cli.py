@@ -14,6 +14,7 @@ from rich.progress import track
 from rich.table import Table
 
 from inference import __version__
+from inference.artefact import check_output
 from inference.cli import run
 from inference.scorer import load
 from inference.taxonomy import Taxonomy
@@ -51,13 +52,18 @@ def posture_train() -> None:
     "--taxonomy", type=_PATH, help="TOML file of your own axes and labels, as data/taxonomy.toml."
 )
 @click.option(
-    "--seed", default=0, show_default=True, help="Draws the held-out articles and the folds."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Draws the held-out articles and the folds.",
 )
 @_FORMAT
 def fit_command(
     corpus: Path, output: Path, taxonomy: Path | None, seed: int, format_: str | None
 ) -> None:
     """Fit a linear model on CORPUS, say how good it is on held-out articles, write its folder."""
+    check_output(output)
     labelled = LabelledCorpus.read(corpus, Taxonomy.read(taxonomy) if taxonomy else load().taxonomy)
     fitted = fit(labelled, FitConfig(seed=seed), report=_say, track=_progress)
     fitted.write(output)
@@ -77,8 +83,8 @@ def evaluate_command(model: Path, corpus: Path, format_: str | None) -> None:
     systems = {"model": evaluate(scorer, test if len(test) else labelled)}
     if len(test) and len(train):
         systems |= evaluate_baselines(train, test)
-    else:
-        _say("the corpus has no split: if the model was fitted on it, these scores flatter it")
+    elif not len(test):
+        _say("no row is marked test: if the model was fitted on this corpus, its scores flatter")
     _show(systems, labelled.taxonomy, format_)
 
 
@@ -154,7 +160,7 @@ def _show(systems: Mapping[str, Scores], taxonomy: Taxonomy, format_: str | None
     console = Console()
     model = systems["model"]
     table = Table(
-        title=f"On {model.n_paragraphs} paragraphs of {model.n_articles} articles not trained on",
+        title=f"On {model.n_paragraphs} paragraphs of {model.n_articles} articles",
         title_justify="left",
     )
     headers = ("precision", "recall", "F1", "support", "Brier", "ECE")

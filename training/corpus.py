@@ -111,10 +111,11 @@ class LabelledCorpus:
         labels: list[list[bool]] = []
         texts_of_id: dict[str, str] = {}
         last: dict[str, Any] = {}
-        for row, passage in rows:
-            if not entries and not problems:
+        for number, (row, passage) in enumerate(rows, start=1):
+            if number == 1:
                 _check_columns(row, taxonomy)
             entry, applies, wrong = _entry(row, passage, taxonomy, articles)
+            entry["id"] = entry["id"] or f"row {number}"
             if texts_of_id.setdefault(entry["id"], entry["text"]) != entry["text"]:
                 wrong.append(f"id {entry['id']!r} stands a second time with another text")
             problems += [f"{row.where}: {problem}" for problem in wrong]
@@ -191,7 +192,7 @@ def _entry(
     if articles and not article and not passage:
         wrong.append(f"article_id {values.get('article_id')!r} is not in articles.csv")
     entry: dict[str, Any] = {
-        "id": row.where,
+        "id": "",
         "article_id": "",
         "text": "",
         "heading": "",
@@ -220,10 +221,19 @@ def _check_splits(table: pd.DataFrame, where: str) -> None:
 def hold_out(corpus: LabelledCorpus, share: float, seed: int) -> LabelledCorpus:
     """The corpus with a split: as given, or a random `share` of its articles as "test".
 
-    Raises InputError where fewer than ten articles leave nothing to hold out.
+    Raises InputError where fewer than ten articles leave nothing to hold out, and where a split
+    is given that has only one side.
     """
     is_paragraph = ~corpus.table["passage"].to_numpy(np.bool_)
-    if (corpus.table.loc[is_paragraph, "split"] == "test").any():
+    given = set(corpus.table.loc[is_paragraph, "split"])
+    if given & set(SPLITS):
+        if "test" not in given or given == {"test"}:
+            side = "test" if "test" not in given else "training"
+            msg = (
+                f"the split column has no {side} row; expected both sides; mark some articles "
+                f"{'test' if side == 'test' else 'train'}, or leave the column out"
+            )
+            raise InputError(msg)
         split = corpus.table["split"].replace("", "train")
     else:
         articles = np.unique(corpus.article_ids[is_paragraph].astype(str))

@@ -76,7 +76,8 @@ def fit(
     report(_described(train, test))
 
     # 2) Predict every training paragraph with a model that has not seen its article.
-    folds = article_folds(train, config.n_folds, config.seed)
+    n_articles = train.table.loc[~train.table["passage"], "article_id"].nunique()
+    folds = article_folds(train, min(config.n_folds, n_articles), config.seed)
     is_paragraph = folds >= 0
     settings = _settings(train, config)
     report(f"cross-validating {len(settings)} settings in {config.n_folds} folds by article")
@@ -144,17 +145,27 @@ def _settings(train: LabelledCorpus, config: FitConfig) -> list[Setting]:
 
 
 def _check_examples(train: LabelledCorpus, config: FitConfig) -> None:
+    # Passages train in every fold, so each counts as an article of its own here.
+    sources = np.where(
+        train.table["passage"], train.table["id"].astype(str), train.article_ids.astype(str)
+    )
     n_with = train.labels.sum(axis=0)
     few = [
         f"{name} has {n if n < config.min_examples else f'all but {len(train) - n}'}"
         for name, n in zip(train.taxonomy.column_names, n_with.tolist(), strict=True)
         if min(n, len(train) - n) < config.min_examples
     ]
+    if not few:
+        few = [
+            f"{name} has all its examples in one article, or in all but one"
+            for name, own in zip(train.taxonomy.column_names, train.labels.T, strict=True)
+            if min(len(set(sources[own])), len(set(sources[~own]))) < 2
+        ]
     if few:
         msg = (
             f"label(s) with too few examples to learn from among {len(train)} training texts: "
             f"{', '.join(few)}; expected at least {config.min_examples} texts with and as many "
-            "without each; label more, or take the label out of the taxonomy"
+            "without each, in two articles or more; label more, or drop the label from the taxonomy"
         )
         raise InputError(msg)
 

@@ -31,7 +31,8 @@ from training.metrics import Scores, score_predictions
 ROOT = Path(__file__).parents[2]
 SETTING = (30.0, 1.0)
 _WITHOUT_CLASSES = replace(DEFAULT_CONFIG, min_documents=(3, 5, 1 << 30))
-ROUNDS = ("p", "n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8")  # prefixes of the passages' ids
+# The passages' series by the prefix of their ids: the pilot's, then rounds of about 350.
+ROUNDS = (("p",), ("n1", "n2"), ("n3", "n4"), ("n5", "n6"), ("n7", "n8"))
 
 Real = tuple[list[str], NDArray[np.bool_]] | None
 
@@ -54,17 +55,17 @@ def main(real_path: Path | None) -> None:
 
     ids = corpus.table["id"].astype(str)
     passage = corpus.table["passage"].to_numpy(bool)
-    for n in range(1, len(ROUNDS) + 1):
-        prefix = ids.str.extract(r"^(n\d|p)", expand=False)
-        show(f"passages up to {ROUNDS[n - 1]}", corpus.where(~passage | prefix.isin(ROUNDS[:n])))
+    prefix = ids.str.extract(r"^(n\d|p)", expand=False)
+    kept: list[str] = []
+    for series in ROUNDS:
+        kept += series
+        show(f"passages {', '.join(kept)}", corpus.where(~passage | prefix.isin(kept)))
     articles, article = np.unique(corpus.article_ids.astype(str), return_inverse=True)
     rank = np.random.default_rng(0).permutation(len(articles))[article] / len(articles)
     for share in (0.25, 0.5, 0.75):
         show(f"{share:.0%} of articles, all passages", corpus.where(passage | (rank < share)))
     for share in (0.25, 0.5, 0.75):
         show(f"all articles, {share:.0%} of passages", corpus.where(~passage | (rank < share)))
-    for share in (0.25, 0.5, 0.75):
-        show(f"{share:.0%} of both", corpus.where(rank < share))
     show("without passages", corpus.where(~passage))
     show("without lexicon", corpus, config=_WITHOUT_CLASSES)
     show("without masking", corpus, names=PhraseMatcher.of([], []))
