@@ -26,7 +26,9 @@ _BLOCK = 1_000
 class HashedNgramVectorizer(TransformerMixin, BaseEstimator):
     """Counts of French words, pairs of words, letters inside words and classes of the lexicon.
 
-    Names of states are masked. Stateless: `fit` only compiles the lexicon and the gazetteer.
+    Names of states are masked. Stateless: `fit` only compiles the lexicon and the gazetteer. With
+    the default `hash_bits` there are two million columns, nearly all empty: put `OccurrenceTfidf`
+    after it, or a smaller `hash_bits`, before an estimator that holds a number a column.
 
     Parameters
     ----------

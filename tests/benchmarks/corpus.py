@@ -55,23 +55,23 @@ def main(real_path: Path | None) -> None:
 
     ids = corpus.table["id"].astype(str)
     passage = corpus.table["passage"].to_numpy(bool)
-    prefix = ids.str.extract(r"^(n\d|p)", expand=False)
-    kept: list[str] = []
-    for series in ROUNDS:
-        kept += series
-        show(f"passages {', '.join(kept)}", corpus.where(~passage | prefix.isin(kept)))
-    articles, article = np.unique(corpus.article_ids.astype(str), return_inverse=True)
-    rank = np.random.default_rng(0).permutation(len(articles))[article] / len(articles)
-    for share in (0.25, 0.5, 0.75):
-        show(f"{share:.0%} of articles, all passages", corpus.where(passage | (rank < share)))
-    for share in (0.25, 0.5, 0.75):
-        show(f"all articles, {share:.0%} of passages", corpus.where(~passage | (rank < share)))
     show("without passages", corpus.where(~passage))
     show("without lexicon", corpus, config=_WITHOUT_CLASSES)
     show("without masking", corpus, names=PhraseMatcher.of([], []))
     pilot = corpus.where(~ids.str.match(r"[gn]\d"))
     show("pilot texts, labels after blind annotation", pilot)
     show("pilot texts, their writers' labels", _with_writers_labels(pilot))
+    articles, article = np.unique(corpus.article_ids.astype(str), return_inverse=True)
+    rank = np.random.default_rng(0).permutation(len(articles))[article] / len(articles)
+    for share in (0.25, 0.5, 0.75):
+        show(f"{share:.0%} of articles, all passages", corpus.where(passage | (rank < share)))
+    for share in (0.25, 0.5, 0.75):
+        show(f"all articles, {share:.0%} of passages", corpus.where(~passage | (rank < share)))
+    prefix = ids.str.extract(r"^(n\d|p)", expand=False)
+    kept: list[str] = []
+    for series in ROUNDS:
+        kept += series
+        show(f"passages {', '.join(kept)}", corpus.where(~passage | prefix.isin(kept)))
     _print_label_noise(pilot)
 
 
