@@ -89,6 +89,8 @@ def score(
     many = any(path.is_dir() or path.suffix.lower() in TABLE_SUFFIXES for path in inputs)
     if many and sys.stderr.isatty() and (output or not sys.stdout.isatty()):
         articles = _counted(articles)
+    if unit == "paragraph":
+        articles = _together(articles)
     scored = scorer.score_many(articles)
     records = paragraph_records(scored) if unit == "paragraph" else article_records(scored)
     with _destination(output) as file:
@@ -119,6 +121,9 @@ def _articles(inputs: tuple[Path, ...], unit: str) -> Iterator[Article]:
             yield from _standard_input(unit, ids)
         elif path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir():
             yield from articles_of_rows(read_rows(path), unit, ids)
+        elif not path.exists():
+            msg = f"{path}: does not exist; expected a file or a folder; check the path"
+            raise InputError(msg)
         else:
             _check_unit(path, unit)
             for file in article_paths(path) if path.is_dir() else [path]:
@@ -155,6 +160,24 @@ def _standard_input(unit: str, ids: Ids) -> Iterator[Article]:
         article = read_stream(stream.read(), ".html" if is_page else ".txt", where)
         ids.check(article.id, article.text, where)
         yield article
+
+
+def _together(rows: Iterable[Article]) -> Iterator[Article]:
+    """The same rows; a warning at the end if those of one article do not stand together."""
+    seen: set[object] = set()
+    last, scattered = None, 0
+    for row in rows:
+        name = row.extra.get("article_id")
+        scattered += name is not None and name != last and name in seen
+        seen.add(name)
+        last = name
+        yield row
+    if scattered:
+        print(
+            f"posture: rows of one article_id stand apart in {scattered} place(s), so that its "
+            "summary comes in parts; sort the table by article_id to have it whole",
+            file=sys.stderr,
+        )
 
 
 def _counted(articles: Iterable[Article]) -> Iterator[Article]:

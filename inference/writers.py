@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from inference.taxonomy import Axis, Taxonomy
 
 _BATCH_ROWS = 10_000
+_LEGEND = (
+    "sure: probability of the decision (of topics: of the least sure of them). expected: mean "
+    "probability. strongest: the paragraph with the largest probability."
+)
 _WIDEST_LABEL = 16  # characters; a longer code wraps
 _TONE_STYLES = ("cyan", "red", "white", "magenta", "green", "yellow")
 
@@ -69,6 +73,7 @@ def write_table(records: Iterable[Record], file: IO[bytes], taxonomy: Taxonomy) 
     text = io.TextIOWrapper(file, encoding="utf-8", write_through=True)
     console = Console(file=text)
     paragraphs: list[Record] = []
+    record: Record | None = None
     for record in records:
         if record["record"] == "paragraph":
             paragraphs.append(record)
@@ -78,6 +83,8 @@ def write_table(records: Iterable[Record], file: IO[bytes], taxonomy: Taxonomy) 
             paragraphs = []
     if paragraphs:
         console.print(_paragraph_table(paragraphs, None, taxonomy))
+    if record is not None:
+        console.print(_LEGEND, style="dim")
     text.detach()
 
 

@@ -383,7 +383,7 @@ def test_of_many_bad_rows_twenty_are_shown(table, taxonomy):
         (
             "a.csv",
             "id,topics\nx,\n",
-            r"line 2: annotator is empty; .* line 2: tone is missing, and so is the",
+            r"line 2: column\(s\) missing: annotator; found: id, topics; expected one",
         ),
         ("a.csv", HEADER, r"a.csv: found a header and no row"),
         ("a.csv", HEADER + "x,A,,neutral\n", r"found the annotator\(s\) A; expected at least"),

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 ARTICLES = ROOT / "data" / "articles"
+CORPUS = ROOT / "data" / "corpus"
 
 
 def run(*arguments, data=None, command="posture"):
@@ -189,7 +190,7 @@ def test_fit_then_score_on_ones_own_csv(small_csv, tmp_path):
     told = done.stderr.decode()
     assert "holding out" in told and "cross-validating" in told and "<- chosen" in told
     table = done.stdout.decode()
-    for word in ("precision", "recall", "Brier", "ECE", "F1 majority", "F1 tfidf", "macro-F1"):
+    for word in ("prec.", "recall", "Brier", "ECE", "majority", "tfidf", "macro-F1:"):
         assert word in table
     *paragraphs, _ = score("--model", folder, ARTICLES / "conseil.md")
     assert len(paragraphs) == 7
@@ -253,3 +254,30 @@ def test_an_output_keeps_its_mode_and_its_link(tmp_path):
     assert link.is_symlink()
     assert real.read_text().startswith("record,")
     assert real.stat().st_mode & 0o777 == 0o600
+
+
+def test_rows_of_one_article_that_stand_apart_are_told(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("id,article_id,text\n1,a,Un char.\n2,b,Un sommet.\n3,a,Un obus.\n")
+    done = run("score", "--unit", "paragraph", path)
+    assert done.returncode == 0
+    assert "stand apart in 1 place(s)" in done.stderr.decode()
+
+
+def test_every_label_can_be_read_on_a_narrow_terminal():
+    done = subprocess.run(
+        [
+            BIN / "posture-train",
+            "evaluate",
+            "default",
+            ROOT / "data" / "corpus",
+            "--format",
+            "table",
+        ],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    for code in ("defence_industry", "deterrence", "tone, macro-F1: model 0."):
+        assert code in done.stdout.decode()
+    assert "…" not in done.stdout.decode()

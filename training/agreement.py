@@ -104,7 +104,13 @@ def read_annotations(path: Path, taxonomy: Taxonomy) -> Annotations:
     problems: list[str] = []
     judged: dict[tuple[str, str], list[bool]] = {}
     article_of: dict[str, str] = {}
-    for row in read_rows(path):
+    for number, row in enumerate(read_rows(path)):
+        if number == 0 and (missing := {"id", "annotator"} - set(row.values)):
+            msg = (
+                f"{row.where}: column(s) missing: {', '.join(sorted(missing))}; found: "
+                f"{', '.join(row.values)}; expected one judgement a row"
+            )
+            raise InputError(msg)
         unit, annotator, labels, wrong = _judgement(row, taxonomy)
         if not wrong and judged.setdefault((unit, annotator), labels) != labels:
             wrong.append(f"{annotator!r} judges {unit!r} a second time with other labels")

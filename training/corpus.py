@@ -168,7 +168,10 @@ def _check_columns(row: Row, taxonomy: Taxonomy) -> None:
     ]
     if missing:
         found = ", ".join(map(str, row.values))
-        msg = f"{row.where}: column(s) missing: {'; '.join(missing)}; found: {found}"
+        msg = (
+            f"{row.where}: column(s) missing: {'; '.join(missing)}; found: {found}; rename your "
+            "columns, or give your own axes with --taxonomy"
+        )
         raise InputError(msg)
 
 

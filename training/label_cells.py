@@ -51,6 +51,7 @@ def axis_labels(axis: Axis, values: Mapping[str, Any]) -> tuple[list[bool], list
         given = [code for code, cell in cells.items() if cell in _TRUE]
     wrong = [
         f"{axis.field}: unknown label {code!r}; expected {', '.join(axis.codes)}"
+        + (", several separated by |" if "," in code or ";" in code else "")
         for code in given
         if code not in axis.codes
     ]
