@@ -79,11 +79,6 @@ def segment(text: str) -> tuple[Paragraph, ...]:
     return cut(text)[1]
 
 
-def title_of(text: str) -> str:
-    """Give the title line that a pasted text opens with, "" when it has none."""
-    return cut(text)[0]
-
-
 def cut(text: str, title: str = "") -> tuple[str, tuple[Paragraph, ...]]:
     """Give a text's title, which is no paragraph's `heading`, and its units.
 

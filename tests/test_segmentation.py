@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference import segmentation
 from inference.article import Article
-from inference.segmentation import segment, title_of
+from inference.segmentation import segment
 
 TITLE = "Brest : les chasseurs de mines passent la main aux drones"
 
@@ -81,7 +82,7 @@ def test_article_has_forty_units() -> None:
 @pytest.mark.parametrize("form", PASTES)
 def test_forty_paragraphs_however_pasted(form: str) -> None:
     assert cut(PASTES[form]) == [flat(unit) for unit in UNITS]
-    assert flat(title_of(PASTES[form])) == TITLE
+    assert flat(segmentation.cut(PASTES[form])[0]) == TITLE
 
 
 @pytest.mark.parametrize("form", PASTES)
@@ -98,14 +99,14 @@ def test_headings_are_the_nearest_above(form: str) -> None:
 def test_empty_text_has_no_unit() -> None:
     assert segment("") == ()
     assert segment(" \r\n\t\f\N{NO-BREAK SPACE}\n") == ()
-    assert title_of("") == ""
+    assert segmentation.cut("")[0] == ""
 
 
 def test_single_line_is_a_unit_even_without_full_stop() -> None:
     assert cut("La France livre douze obusiers à l'Ukraine") == [
         "La France livre douze obusiers à l'Ukraine"
     ]
-    assert title_of("La France livre douze obusiers à l'Ukraine") == ""
+    assert segmentation.cut("La France livre douze obusiers à l'Ukraine")[0] == ""
 
 
 def test_one_broken_line_among_paragraphs_is_mended() -> None:
