@@ -33,7 +33,9 @@ model: .venv/installed  ## refit the embedded model from data/corpus
 	$(PIP) --editable .
 	touch $@
 
+# torch alone and first: its processor-only build is found under this exact version.
 .venv/installed-test: .venv/installed
+	$(PIP) torch==2.13.0
 	$(PIP) --editable '.[test]'
 	touch $@
 

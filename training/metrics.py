@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.taxonomy import Taxonomy
+from training.bootstrap import ArticleBootstrap, interval
 
 _BINS = 10
 _DRAWS = 1_000
-_INTERVAL = (2.5, 97.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +118,11 @@ def _macro_f1_intervals(
     taxonomy: Taxonomy,
     article_ids: NDArray[np.object_],
 ) -> dict[str, tuple[float, float]]:
-    articles, article = np.unique(article_ids.astype(str), return_inverse=True)
-    n = len(articles)
-    if n < 2:
+    bootstrap = ArticleBootstrap.of(article_ids, _DRAWS)
+    if bootstrap.n_articles < 2:
         return {axis.name: (np.nan, np.nan) for axis in taxonomy.axes}
-    weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), _DRAWS)
-    drawn = []
-    for counted in (applies & labels, applies, labels):
-        of_article = np.zeros((n, labels.shape[1]))
-        np.add.at(of_article, article, counted)
-        drawn.append(weights @ of_article)
-    f1 = f1_of_counts(*drawn)
-    bounds = {
-        axis.name: np.percentile(f1[:, span].mean(axis=1), _INTERVAL)
-        for axis, span in taxonomy.spans()
-    }
+    f1 = f1_of_counts(*(bootstrap.sums(counted) for counted in (applies & labels, applies, labels)))
+    bounds = {axis.name: interval(f1[:, span].mean(axis=1)) for axis, span in taxonomy.spans()}
     return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
 
 

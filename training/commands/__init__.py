@@ -1,0 +1,1 @@
+"""One file a command of `posture-train`, each with a click command named `command`."""

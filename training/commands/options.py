@@ -1,0 +1,34 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from inference.scorer import load
+from inference.taxonomy import Taxonomy
+
+PATH = click.Path(path_type=Path)
+
+taxonomy_option = click.option(
+    "--taxonomy", type=PATH, help="TOML file of your own axes and labels, as data/taxonomy.toml."
+)
+
+format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("table", "json")),
+    help="Default: table on a terminal, json otherwise.",
+)
+
+
+def taxonomy_of(path: Path | None) -> Taxonomy:
+    """The taxonomy of a TOML file; None means that of the shipped model."""
+    return Taxonomy.read(path) if path else load().taxonomy
+
+
+def wants_json(format_: str | None) -> bool:
+    """Whether standard output gets JSON, given what `--format` said."""
+    return (format_ or ("table" if sys.stdout.isatty() else "json")) == "json"
