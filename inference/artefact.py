@@ -1,18 +1,15 @@
 """The model folder: one format, written and read here and nowhere else.
 
-manifest.json         written last: its presence says that the folder is whole
-weights.safetensors   the arrays; no pickle is ever read
+manifest.json         what seals the folder (`sealed_folder`), and all that is no array
+weights.safetensors   a linear model's arrays; no pickle is ever read
+model.safetensors, config.json, tokenizer.json, tokenizer_config.json
+                      an encoder's, which transformers opens too
+model.onnx and others what `posture-train export` added
 (other files, such as estimator.joblib, are listed with their digests and never opened)
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import platform
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,20 +19,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.calibration import Calibration
+from inference.camembert import CamembertModel, check_probes, probe_ids, read_tokenizer
 from inference.decision import DecisionRule
 from inference.errors import InputError
 from inference.features import FeatureConfig
 from inference.linear import LinearModel, LinearWeights
+from inference.model import ParagraphModel
 from inference.phrases import PhraseMatcher
+from inference.runtimes import EXPORTED, TorchRuntime, is_installed, read_torch
 from inference.scorer import Scorer
+from inference.sealed_folder import MANIFEST, read_sealed, write_sealed
 from inference.taxonomy import Taxonomy
+from inference.windows import WindowCutter
 
-FORMAT = 1
 DEFAULT_MODEL = Path(__file__).parent / "default_model"
 
-_MANIFEST = "manifest.json"
 _WEIGHTS = "weights.safetensors"
-_GOLDEN_TOLERANCE = 1e-3  # float32 sums on another processor; a wrong weight moves far more
+_TOKENIZER = "tokenizer.json"
 
 # Sentences of no article: they touch accents, both apostrophes, figures, a masked name, no word.
 GOLDEN_TEXTS = (
@@ -62,46 +62,61 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Backend:
+    """What an encoder is computed with; a linear model takes neither.
+
+    runtime : "torch", or the name of an exported one; None means the fastest exported one whose
+        library is installed, else torch.
+    device : for torch, as it names them; None means a GPU if there is one, else the processor.
+    """
+
+    runtime: str | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredModel:
-    """A model folder's content: what scores, and where it comes from."""
+    """A model folder's content: what scores, and where it comes from.
+
+    runtimes : name of each exported runtime → what its export measured.
+    """
 
     scorer: Scorer
     provenance: Provenance
+    runtimes: Mapping[str, Mapping[str, Any]]
 
 
-def read_model(folder: Path) -> StoredModel:
+def read_model(folder: Path, backend: Backend = Backend()) -> StoredModel:
     """Open a model folder after checking every file against the manifest.
 
     Raises InputError where the folder is missing, incomplete, changed since it was written, of a
     newer format, or computes other probabilities here than where it was written.
     """
-    manifest = _read_manifest(folder)
-    for name, digest in manifest["files"].items():
-        _check_file(folder / name, str(digest))
+    manifest = read_sealed(folder)
     try:
-        taxonomy = Taxonomy.from_dict(manifest["taxonomy"], str(folder / _MANIFEST))
+        taxonomy = Taxonomy.from_dict(manifest["taxonomy"], str(folder / MANIFEST))
         kind = manifest["kind"]
-        if kind not in _READERS:
+        if kind not in _KINDS:
             msg = (
-                f"{folder / _MANIFEST}: model kind {kind!r} is not known here; expected one of "
-                f"{sorted(_READERS)}; install a newer version of posture"
+                f"{folder / MANIFEST}: model kind {kind!r} is not known here; expected one of "
+                f"{sorted(_KINDS)}; install a newer version of posture"
             )
             raise InputError(msg)
-        model = _READERS[kind](folder, taxonomy, manifest)
+        opened = _KINDS[kind].read(folder, taxonomy, manifest, backend)
         scorer = Scorer(
-            model,
+            opened.model,
             Calibration.from_dict(manifest["calibration"]),
             DecisionRule.from_dict(manifest["rule"]),
         )
         provenance = Provenance(manifest["training"], manifest["corpus"], manifest["scores"])
-        golden = np.array(manifest["golden"], np.float64)
+        golden = np.array(opened.golden, np.float64)
         found = scorer.predict_proba(GOLDEN_TEXTS)
         _check_numbers(scorer)
-        close = found.shape == golden.shape and np.abs(found - golden).max() <= _GOLDEN_TOLERANCE
+        close = found.shape == golden.shape and np.abs(found - golden).max() <= opened.tolerance
     except (KeyError, TypeError, ValueError, IndexError, OSError) as error:
         if isinstance(error, InputError):
             raise
-        msg = f"{folder / _MANIFEST}: not a whole manifest ({error!r}); fit the model again"
+        msg = f"{folder / MANIFEST}: not a whole manifest ({error!r}); fit the model again"
         raise InputError(msg) from error
     if not close:
         msg = (
@@ -109,7 +124,76 @@ def read_model(folder: Path) -> StoredModel:
             "expected the golden predictions of its manifest; fit it again with this version"
         )
         raise InputError(msg)
-    return StoredModel(scorer, provenance)
+    return StoredModel(scorer, provenance, manifest.get("runtimes", {}))
+
+
+def write_model(
+    folder: Path, scorer: Scorer, provenance: Provenance, *, extra_files: Mapping[str, bytes]
+) -> None:
+    """Write a model's folder, beside any old one first and then in its place.
+
+    extra_files : name → content of files that belong to the folder but are never read back.
+
+    Raises InputError where the folder cannot be written (a full disk, no right); an old folder
+    is then as it was.
+    """
+    import platform
+    from importlib.metadata import version
+
+    name = next(name for name, kind in _KINDS.items() if isinstance(scorer.model, kind.model))
+    own, fill_own = _KINDS[name].describe(scorer.model)
+
+    def fill(temporary: Path) -> None:
+        fill_own(temporary)
+        for file, content in extra_files.items():
+            (temporary / file).write_bytes(content)
+
+    content = {
+        "kind": name,
+        **own,
+        "taxonomy": scorer.taxonomy.to_dict(),
+        "calibration": scorer.calibration.to_dict(),
+        "rule": scorer.rule.to_dict(),
+        "training": dict(provenance.training),
+        "corpus": dict(provenance.corpus),
+        "scores": dict(provenance.scores),
+        "golden": scorer.predict_proba(GOLDEN_TEXTS).round(6).tolist(),
+        "versions": {
+            "python": platform.python_version(),
+            **{library: version(library) for library in _KINDS[name].libraries},
+        },
+    }
+    write_sealed(folder, content, fill)
+
+
+def add_runtime(
+    folder: Path,
+    name: str,
+    fill: Callable[[Path], None],
+    scorer: Scorer,
+    measured: Mapping[str, Any],
+) -> None:
+    """Add an exported runtime to an encoder's folder, which is replaced as a whole.
+
+    fill : writes the runtime's files into the folder that it is given.
+    scorer : scores with the runtime; its golden predictions are kept beside `measured`.
+    """
+    manifest = read_sealed(folder)
+    runtimes = dict(manifest.get("runtimes", {}))
+    golden = scorer.predict_proba(GOLDEN_TEXTS).round(6).tolist()
+    runtimes[name] = {**measured, "golden": golden}
+    content = {
+        key: value for key, value in manifest.items() if key not in ("format", "files", "digest")
+    }
+
+    def refill(temporary: Path) -> None:
+        import shutil
+
+        for file in manifest["files"]:
+            shutil.copy2(folder / file, temporary / file)
+        fill(temporary)
+
+    write_sealed(folder, {**content, "runtimes": runtimes}, refill)
 
 
 def _check_numbers(scorer: Scorer) -> None:
@@ -121,20 +205,26 @@ def _check_numbers(scorer: Scorer) -> None:
             raise ValueError(msg)
 
 
-def write_linear(
-    folder: Path, scorer: Scorer, provenance: Provenance, *, extra_files: Mapping[str, bytes]
-) -> None:
-    """Write a linear model's folder, beside any old one first and then in its place.
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A model, what it gave for the golden texts where it was written, and how near it must be."""
 
-    extra_files : name → content of files that belong to the folder but are never read back.
+    model: ParagraphModel
+    golden: list[list[float]]
+    tolerance: float
 
-    Raises InputError where the folder cannot be written (a full disk, no right); an old folder
-    is then as it was.
-    """
-    model = scorer.model
-    if not isinstance(model, LinearModel):
-        msg = f"expected a LinearModel, found {type(model).__name__}"
-        raise TypeError(msg)
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How a kind of model is read, and described: manifest entries and what writes its files."""
+
+    model: type
+    libraries: tuple[str, ...]
+    read: Callable[[Path, Taxonomy, Mapping[str, Any], Backend], _Opened]
+    describe: Callable[[Any], tuple[dict[str, Any], Callable[[Path], None]]]
+
+
+def _describe_linear(model: LinearModel) -> tuple[dict[str, Any], Callable[[Path], None]]:
     weights = model.weights
     arrays: dict[str, NDArray[Any]] = {
         "columns": weights.columns,
@@ -155,149 +245,18 @@ def write_linear(
         save_file(arrays, temporary / _WEIGHTS)
         (temporary / _WEIGHTS).chmod(0o644)  # save_file's is for its owner alone
 
-    manifest = {"kind": "linear", "features": asdict(model.config)}
-    _write_folder(folder, manifest, scorer, provenance, fill, extra_files)
+    return {"features": asdict(model.config)}, fill
 
 
-def check_output(folder: Path) -> None:
-    """Refuse, before any work is done, a place where a model folder must not be written.
-
-    Raises InputError for a file, and for a folder of something else than a model.
-    """
-    if folder.exists() and not folder.is_dir():
-        msg = (
-            f"{folder}: is a file; expected a folder to write the model to; choose another --output"
-        )
-        raise InputError(msg)
-    if folder.exists() and any(folder.iterdir()) and not (folder / _MANIFEST).exists():
-        msg = (
-            f"{folder}: the folder holds something that is no model; expected a new or empty "
-            "folder or an old model to replace; choose another --output"
-        )
-        raise InputError(msg)
-
-
-def _digest(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of everything in a manifest but the digest itself."""
-    rest = {name: value for name, value in manifest.items() if name != "digest"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def _write_folder(
-    folder: Path,
-    manifest: dict[str, Any],
-    scorer: Scorer,
-    provenance: Provenance,
-    fill: Callable[[Path], None],
-    extra_files: Mapping[str, bytes],
-) -> None:
-    check_output(folder)
-    folder = folder.resolve()
-    temporary: Path | None = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        temporary.chmod(0o755)  # mkdtemp's is for its owner alone
-        fill(temporary)
-        for name, content in extra_files.items():
-            (temporary / name).write_bytes(content)
-        whole = {
-            "format": FORMAT,
-            **manifest,
-            "taxonomy": scorer.taxonomy.to_dict(),
-            "calibration": scorer.calibration.to_dict(),
-            "rule": scorer.rule.to_dict(),
-            "training": dict(provenance.training),
-            "corpus": dict(provenance.corpus),
-            "scores": dict(provenance.scores),
-            "golden": scorer.predict_proba(GOLDEN_TEXTS).round(6).tolist(),
-            "versions": {"numpy": np.__version__, "python": platform.python_version()},
-            "files": {
-                path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-                for path in sorted(temporary.iterdir())
-            },
-        }
-        whole["digest"] = _digest(whole)
-        text = json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
-        with (temporary / _MANIFEST).open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        _replace(temporary, folder)
-    except OSError as error:
-        msg = f"{folder}: cannot be written ({error.strerror or error}); nothing was changed"
-        raise InputError(msg) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _replace(temporary: Path, folder: Path) -> None:
-    """Put the new folder in the old one's place; the old one comes back if that fails."""
-    if not folder.exists():
-        temporary.rename(folder)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    folder.rename(old / "model")
-    try:
-        temporary.rename(folder)
-    except OSError:
-        (old / "model").rename(folder)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / _MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        msg = f"{folder}: no model here ({_MANIFEST} is missing); expected a folder that fit wrote"
-        raise InputError(msg) from error
-    except (OSError, ValueError) as error:
-        msg = f"{path}: cannot be read ({error}); expected a model's manifest; fit the model again"
-        raise InputError(msg) from error
-    if not (
-        isinstance(manifest, dict)
-        and type(manifest.get("format")) is int
-        and isinstance(manifest.get("files"), dict)
-    ):
-        msg = f"{path}: not a model's manifest; expected the keys format and files"
-        raise InputError(msg)
-    if manifest["format"] > FORMAT:
-        msg = (
-            f"{path}: model format {manifest['format']}; this version reads up to {FORMAT}; "
-            "install a newer version of posture"
-        )
-        raise InputError(msg)
-    if manifest.get("digest") != _digest(manifest):
-        msg = (
-            f"{path}: its content is not what its digest says; the file was changed; copy the "
-            "folder again or fit again"
-        )
-        raise InputError(msg)
-    return manifest
-
-
-def _check_file(path: Path, digest: str) -> None:
-    try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        msg = f"{path}: listed in the manifest but cannot be read ({error.strerror}); fit again"
-        raise InputError(msg) from error
-    if found != digest:
-        msg = (
-            f"{path}: its content is not what the manifest says (SHA-256 {found[:12]}…, expected "
-            f"{digest[:12]}…); the file was changed or cut off; copy the folder again or fit again"
-        )
-        raise InputError(msg)
-
-
-def _read_linear(folder: Path, taxonomy: Taxonomy, manifest: Mapping[str, Any]) -> LinearModel:
+def _read_linear(
+    folder: Path, taxonomy: Taxonomy, manifest: Mapping[str, Any], backend: Backend
+) -> _Opened:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    if backend != Backend():
+        msg = f"{folder}: a linear model; --runtime and --device are for encoders; leave them out"
+        raise InputError(msg)
     try:
         arrays = load_file(folder / _WEIGHTS)
     except SafetensorError as error:
@@ -315,10 +274,78 @@ def _read_linear(folder: Path, taxonomy: Taxonomy, manifest: Mapping[str, Any]) 
         names,
         lexicon,
     )
-    return LinearModel(taxonomy, FeatureConfig(**manifest["features"]), weights)
+    model = LinearModel(taxonomy, FeatureConfig(**manifest["features"]), weights)
+    # float32 sums on another processor differ by less; a wrong weight moves far more
+    return _Opened(model, manifest["golden"], 1e-3)
+
+
+def _describe_camembert(model: CamembertModel) -> tuple[dict[str, Any], Callable[[Path], None]]:
+    cutter, runtime = model.cutter, model.runtime
+    if not isinstance(runtime, TorchRuntime) or runtime.reduced:
+        msg = f"expected an encoder in torch, in float32; found {type(runtime).__name__}"
+        raise TypeError(msg)
+
+    def fill(temporary: Path) -> None:
+        from transformers import PreTrainedTokenizerFast
+
+        runtime.encoder.save_pretrained(temporary)
+        # Under this class transformers reads the tokenizer as it is, whatever the encoder's name.
+        PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+            tokenizer_object=cutter.tokenizer,
+            model_max_length=cutter.max_length,
+            pad_token=cutter.tokenizer.id_to_token(model.padding),
+        ).save_pretrained(temporary)
+        for path in temporary.iterdir():
+            path.chmod(0o644)  # safetensors' own is for its owner alone
+
+    own = {
+        "context": cutter.context,
+        "max_length": cutter.max_length,
+        "padding": model.padding,
+        "probes": probe_ids(cutter.tokenizer),
+    }
+    return {"encoder": own, "runtimes": {}}, fill
+
+
+def _read_camembert(
+    folder: Path, taxonomy: Taxonomy, manifest: Mapping[str, Any], backend: Backend
+) -> _Opened:
+    own, exported = manifest["encoder"], manifest["runtimes"]
+    tokenizer = read_tokenizer(folder / _TOKENIZER)
+    check_probes(tokenizer, own["probes"], str(folder / _TOKENIZER))
+    cutter = WindowCutter(tokenizer, own["max_length"], own["context"])
+    name = backend.runtime or (_fastest(exported) if backend.device is None else "torch")
+    if name != "torch" and name not in exported:
+        there = ", ".join(("torch", *exported))
+        msg = f"{folder}: runtime {name!r} is not here; found {there}; posture-train export adds it"
+        raise InputError(msg)
+    if name == "torch":
+        # bfloat16 on one side and float32 on the other
+        model = CamembertModel(taxonomy, cutter, read_torch(folder, backend.device), own["padding"])
+        return _Opened(model, manifest["golden"], 0.05)
+    if backend.device is not None:
+        msg = (
+            f"--device is for torch; the runtime {name} is on the processor; leave one of them out"
+        )
+        raise InputError(msg)
+    runtime = EXPORTED[name].open(folder)
+    model = CamembertModel(taxonomy, cutter, runtime, own["padding"])
+    return _Opened(model, exported[name]["golden"], 0.05)
+
+
+def _fastest(exported: Mapping[str, Any]) -> str:
+    """The fastest exported runtime whose library is installed; torch where there is none."""
+    usable = [n for n, one in EXPORTED.items() if n in exported and is_installed(one.library)]
+    return usable[0] if usable else "torch"
 
 
 # A new model kind is one line here.
-_READERS: dict[str, Callable[[Path, Taxonomy, Mapping[str, Any]], LinearModel]] = {
-    "linear": _read_linear
+_KINDS: dict[str, _Kind] = {
+    "linear": _Kind(LinearModel, ("numpy",), _read_linear, _describe_linear),
+    "camembert": _Kind(
+        CamembertModel,
+        ("numpy", "tokenizers", "torch", "transformers"),
+        _read_camembert,
+        _describe_camembert,
+    ),
 }

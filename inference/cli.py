@@ -42,6 +42,8 @@ def posture() -> None:
 @click.option(
     "--model", type=click.Path(path_type=Path), help="Folder that posture-train fit wrote."
 )
+@click.option("--runtime", help="Of an encoder: torch, or one that posture-train export added.")
+@click.option("--device", help="For an encoder in torch: cpu, cuda, mps…")
 @click.option(
     "--unit",
     type=click.Choice(UNITS),
@@ -69,6 +71,8 @@ def posture() -> None:
 def score(
     inputs: tuple[Path, ...],
     model: Path | None,
+    runtime: str | None,
+    device: str | None,
     unit: str,
     format_: str | None,
     output: Path | None,
@@ -81,7 +85,7 @@ def score(
     paragraph, one paragraph a row (text, optionally id, heading, preceding, article_id); - is
     standard input. Other columns travel through to the output.
     """
-    scorer = load(model)
+    scorer = load(model, runtime=runtime, device=device)
     if min_confidence:
         scorer = scorer.abstaining_below(min_confidence)
     articles = _language_checked(_articles(inputs, unit))

@@ -3,7 +3,7 @@
 For each of three fields (words, letters, classes) a paragraph's logits are the sum of its columns'
 weight rows over the square root of the sum of their squared inverse document frequencies: TF-IDF
 whose length is counted per occurrence, so that everything, idf, naive-Bayes ratios and regression
-weights, folds into one row a column (`training.export` folds it). Because the letters of a word
+weights, folds into one row a column (`training.linear_table` does). Because the letters of a word
 depend on the word alone, each word's rows are summed once and kept.
 """
 
@@ -22,6 +22,7 @@ from inference.features import (
     pair_columns,
     word_columns,
 )
+from inference.model import probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,19 +140,6 @@ class LinearModel:
                 self._rows.take(found[known], axis=0), word[known], len(words)
             )
         return rows
-
-
-def probabilities(logits: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np.float64]:
-    """Softmax over the columns of an exclusive axis, the logistic function elsewhere."""
-    result = np.empty_like(logits)
-    for axis, span in taxonomy.spans():
-        part = logits[:, span]
-        if axis.exclusive:
-            powers = np.exp(part - part.max(axis=1, keepdims=True))
-            result[:, span] = powers / powers.sum(axis=1, keepdims=True)
-        else:
-            result[:, span] = 0.5 * (1.0 + np.tanh(0.5 * part))  # never overflows
-    return result
 
 
 def _sums(

@@ -145,11 +145,16 @@ class Scorer:
             )
 
 
-def load(folder: Path | str | None = None) -> Scorer:
+def load(
+    folder: Path | str | None = None, *, runtime: str | None = None, device: str | None = None
+) -> Scorer:
     """Open a model folder; None means the model shipped inside the package.
+
+    runtime, device : what an encoder is computed with; see `inference.artefact.Backend`.
 
     Raises InputError for a folder that is damaged, tampered with or of a newer format.
     """
-    from inference.artefact import DEFAULT_MODEL, read_model
+    from inference.artefact import DEFAULT_MODEL, Backend, read_model
 
-    return read_model(Path(folder) if folder is not None else DEFAULT_MODEL).scorer
+    where = Path(folder) if folder is not None else DEFAULT_MODEL
+    return read_model(where, Backend(runtime, device)).scorer

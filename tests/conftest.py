@@ -9,17 +9,17 @@ import pytest
 
 from inference.scorer import Scorer, load
 from inference.taxonomy import Taxonomy
-from training.config import FitConfig
 from training.corpus import LabelledCorpus
 from training.fit import FittedModel, fit
+from training.linear import LinearRecipe
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
-def quick() -> FitConfig:
+def quick() -> LinearRecipe:
     """One setting, two folds: the smallest fit that goes through every step."""
-    return FitConfig(C=(10.0,), passage_weights=(1.0,), n_folds=2, min_examples=4, n_jobs=1)
+    return LinearRecipe(C=(10.0,), passage_weights=(1.0,), n_folds=2, min_examples=4, n_jobs=1)
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def small_corpus(corpus: LabelledCorpus) -> LabelledCorpus:
 
 
 @pytest.fixture(scope="session")
-def small_model(small_corpus: LabelledCorpus, quick: FitConfig) -> FittedModel:
+def small_model(small_corpus: LabelledCorpus, quick: LinearRecipe) -> FittedModel:
     return fit(small_corpus, quick)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from inference import InputError, load
-from inference.artefact import _digest, read_model
+from inference.artefact import read_model
+from inference.sealed_folder import digest
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def edit(folder, *, sealed=True, **changes):
     manifest = json.loads(path.read_text(encoding="utf-8"))
     manifest |= changes
     if sealed:
-        manifest["digest"] = _digest(manifest)
+        manifest["digest"] = digest(manifest)
     path.write_text(json.dumps(manifest), encoding="utf-8")
 
 

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from inference.artefact import DEFAULT_MODEL, read_model
-from training.config import FitConfig
 from training.evaluate import evaluate
-from training.linear import Counted, fit_estimator
+from training.linear import Counted, LinearRecipe, fit_estimator
 
 FLOORS = json.loads(Path(__file__).with_name("default_model_floors.json").read_text())
 # One paragraph that changes sides moves a macro-F1 of three labels by about 0.003.
@@ -47,7 +46,7 @@ def test_the_shipped_weights_follow_from_the_corpus(stored, corpus):
     training = stored.provenance.training
     setting = (training["C"], training["passage_weight"])
     train = corpus.split("train")
-    estimator = fit_estimator(Counted.of(train), train, setting, FitConfig())
+    estimator = fit_estimator(Counted.of(train), train, setting, LinearRecipe())
     test = corpus.split("test")
     found = stored.scorer.model.predict_proba(test.paragraphs)
     assert np.abs(estimator.predict_proba(test.texts) - found).max() < 1e-3, "run `make model`"

@@ -1,6 +1,8 @@
-"""Fits a `Calibration` and a `DecisionRule` on out-of-fold probabilities."""
+"""Fits a `Calibration` and a `DecisionRule` on probabilities of paragraphs that were not seen."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +11,33 @@ from scipy.optimize import minimize, minimize_scalar
 from inference.calibration import Calibration
 from inference.decision import DecisionRule
 from inference.taxonomy import Taxonomy
-from training.metrics import f1_of_counts
+from training.corpus import LabelledCorpus
+from training.metrics import Scores, f1_of_counts, score_predictions
 
 _SMALLEST = 1e-12
 _SLOPES = (0.05, 20.0)
 _THRESHOLDS = np.arange(0.05, 0.96, 0.01)
 _DRAWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """Calibration and rule, and the scores of the predictions that chose them (optimistic)."""
+
+    calibration: Calibration
+    rule: DecisionRule
+    scores: Scores
+
+
+def calibrated(probabilities: NDArray[np.float64], corpus: LabelledCorpus) -> Calibrated:
+    """Fit a calibration and a rule on unseen predictions (n_texts, n_columns) for `corpus`."""
+    taxonomy = corpus.taxonomy
+    calibration = fit_calibration(probabilities, corpus.labels, taxonomy)
+    shares = calibration.apply(probabilities, taxonomy)
+    rule = fit_rule(shares, corpus.labels, corpus.article_ids, taxonomy)
+    applies, _ = rule.decide(shares, taxonomy)
+    scores = score_predictions(applies, shares, corpus.labels, taxonomy, corpus.article_ids)
+    return Calibrated(calibration, rule, scores)
 
 
 def fit_calibration(

@@ -16,7 +16,7 @@ def main(corpus: Path) -> None:
     taxonomy = Taxonomy.read(corpus.parent / "taxonomy.toml")
     fitted = fit(LabelledCorpus.read(corpus, taxonomy), report=print)
     # The estimator would only make every installation larger; `posture-train fit` writes it.
-    fitted.write(DEFAULT_MODEL, with_estimator=False)
+    fitted.write(DEFAULT_MODEL, with_extra_files=False)
     for name, scores in fitted.held_out.items():
         print(name, scores.macro_f1)
 

@@ -1,32 +1,228 @@
-"""From the fitted scikit-learn estimator to the arrays that the run time sums."""
+"""Exports a fine-tuned encoder to a runtime without torch, and measures what that changed."""
 
 from __future__ import annotations
 
+import logging
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
-from sklearn.pipeline import Pipeline
 
-from inference.linear import LinearModel, LinearWeights
-from inference.taxonomy import Taxonomy
+from inference.artefact import Backend, add_runtime, read_model
+from inference.camembert import CamembertModel
+from inference.errors import InputError
+from inference.runtimes import EXPORTED, TorchRuntime, has_segments, need
+from inference.scorer import Scorer
+from inference.windows import batches_by_length
+from training.corpus import LabelledCorpus
+from training.metrics import score_predictions
+
+if TYPE_CHECKING:
+    import torch
+
+    from inference.article import Paragraph
+
+LEAST_AGREEMENT = 0.985
+MOST_F1_CHANGE = 0.005
+
+_CALIBRATION = 300  # paragraphs that static int8 takes its ranges from
+_EXAMPLE = (2, 16)  # windows and tokens of the input that an export is traced with
+_OPSET = 18
+_LIBRARIES = {
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "onnx-int8": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("openvino",),
+    "openvino-int8": ("openvino", "nncf"),
+}
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
-def linear_model(estimator: Pipeline, taxonomy: Taxonomy) -> LinearModel:
-    """Fold idf, naive-Bayes ratios and regression weights into one row a column.
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What an export changed, on labelled paragraphs.
 
-    The estimator's logit of a label is the sum over columns of c_j idf_j w_j, divided by its
-    field's sqrt(sum of c_j idf_j**2): row j holds idf_j w_j for each label, then idf_j**2.
+    agreement : share of paragraphs that get the same labels on every axis as in fp32.
+    macro_f1, macro_f1_fp32 : mean macro-F1 over the axes, of the runtime and of torch in fp32.
+    n_paragraphs : on which both were measured.
     """
-    ngrams, tfidf, classifier = (estimator[i] for i in range(3))
-    squares = tfidf.idf_**2
-    rows = np.column_stack(((classifier.coef_ * tfidf.idf_).T, squares)).astype(np.float32)
-    is_class = tfidf.columns_ >= ngrams.config_.n_hashed
-    class_rows = np.zeros((ngrams.fields_[-1].stop - ngrams.config_.n_hashed, rows.shape[1]))
-    class_rows[tfidf.columns_[is_class] - ngrams.config_.n_hashed] = rows[is_class]
-    weights = LinearWeights(
-        columns=tfidf.columns_[~is_class].astype(np.uint32),
-        rows=rows[~is_class],
-        class_rows=class_rows.astype(np.float32),
-        intercepts=classifier.intercept_.astype(np.float32),
-        names=ngrams.names_,
-        lexicon=ngrams.lexicon_,
+
+    agreement: float
+    macro_f1: float
+    macro_f1_fp32: float
+    n_paragraphs: int
+
+
+def export(
+    folder: Path,
+    corpus: LabelledCorpus,
+    runtime: str,
+    report: Callable[[str], None] = lambda _: None,
+) -> ExportReport:
+    """Add a runtime to a model folder, unless it changes labels.
+
+    Parameters
+    ----------
+    corpus : its test texts, or all where it has no split, are what the change is measured on;
+        static int8 takes its ranges from its training texts.
+    runtime : a name in `inference.runtimes.EXPORTED`.
+
+    Raises InputError, and leaves the folder as it was, where the runtime gives other labels than
+    fp32 to more than 1.5 % of the paragraphs, or moves macro-F1 by more than 0.005.
+    """
+    need("torch", "transformers", *_LIBRARIES[runtime], extra="export")
+    stored = read_model(folder, Backend("torch", "cpu"))
+    model = stored.scorer.model
+    if not isinstance(model, CamembertModel) or not isinstance(model.runtime, TorchRuntime):
+        msg = f"{folder}: a linear model needs no export; expected a folder of an encoder"
+        raise InputError(msg)
+    fp32 = replace(model, runtime=TorchRuntime(_reopened(folder), device="cpu", reduced=False))
+    train = corpus.split("train")
+    calibration = (train if len(train) else corpus).paragraphs
+    with tempfile.TemporaryDirectory() as temporary:
+        report(f"exporting to {runtime}")
+        written = Path(temporary, EXPORTED[runtime].file)
+        _EXPORTERS[runtime](fp32, written, calibration)
+        exported = replace(fp32, runtime=EXPORTED[runtime].open(Path(temporary)))
+        report("comparing its labels with those of fp32")
+        test = corpus.split("test")
+        measured = _compare(stored.scorer, fp32, exported, test if len(test) else corpus)
+        change = abs(measured.macro_f1 - measured.macro_f1_fp32)
+        if measured.agreement < LEAST_AGREEMENT or change > MOST_F1_CHANGE:
+            msg = (
+                f"{folder}: {runtime} gives the same labels as fp32 to {measured.agreement:.1%} of "
+                f"{measured.n_paragraphs} paragraphs and moves macro-F1 by {change:.4f}; expected "
+                f"{LEAST_AGREEMENT:.1%} and {MOST_F1_CHANGE} at most; nothing was added; export "
+                "without --int8, or to the other runtime"
+            )
+            raise InputError(msg)
+
+        def fill(into: Path) -> None:
+            for path in Path(temporary).iterdir():
+                (into / path.name).write_bytes(path.read_bytes())
+
+        scorer = replace(stored.scorer, model=exported)
+        add_runtime(folder, runtime, fill, scorer, asdict(measured))
+    return measured
+
+
+def _reopened(folder: Path) -> Any:
+    from transformers import AutoModelForSequenceClassification
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # of tracing
+    return AutoModelForSequenceClassification.from_pretrained(
+        folder, local_files_only=True, attn_implementation="sdpa"
     )
-    return LinearModel(taxonomy, ngrams.config_, weights)
+
+
+def _compare(
+    scorer: Scorer, fp32: CamembertModel, exported: CamembertModel, corpus: LabelledCorpus
+) -> ExportReport:
+    applies, macro = [], []
+    for model in (fp32, exported):
+        found = scorer.calibration.apply(model.predict_proba(corpus.paragraphs), corpus.taxonomy)
+        applies.append(scorer.rule.decide(found, corpus.taxonomy)[0])
+        scores = score_predictions(
+            applies[-1], found, corpus.labels, corpus.taxonomy, corpus.article_ids
+        )
+        macro.append(float(np.mean(list(scores.macro_f1.values()))))
+    same = float((applies[0] == applies[1]).all(axis=1).mean())
+    return ExportReport(same, macro[1], macro[0], len(corpus))
+
+
+def _onnx(model: CamembertModel, path: Path, calibration: list[Paragraph]) -> None:  # noqa: ARG001
+    import torch
+
+    encoder, example = _traced(model)
+    axes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # of libraries that are not needed
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch about its own internals
+        torch.onnx.export(
+            encoder,
+            kwargs=example,
+            f=path,
+            input_names=list(example),
+            output_names=["logits"],
+            opset_version=_OPSET,
+            dynamo=True,
+            dynamic_shapes=dict.fromkeys(example, axes),
+            external_data=False,
+            verbose=False,
+        )
+
+
+def _onnx_int8(model: CamembertModel, path: Path, calibration: list[Paragraph]) -> None:
+    """Dynamic quantisation: weights by channel once, activations by batch as they come."""
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory() as temporary:
+        _onnx(model, Path(temporary, "model.onnx"), calibration)
+        whole = onnx.load(Path(temporary, "model.onnx"))
+    # torch's notes on the shapes between nodes, which ONNX Runtime finds in contradiction
+    del whole.graph.value_info[:]
+    quantize_dynamic(whole, path, weight_type=QuantType.QInt8, per_channel=True)
+
+
+def _openvino(model: CamembertModel, path: Path, calibration: list[Paragraph]) -> None:  # noqa: ARG001
+    import openvino
+
+    openvino.save_model(_converted(model), path, compress_to_fp16=False)
+
+
+def _openvino_int8(model: CamembertModel, path: Path, calibration: list[Paragraph]) -> None:
+    """Static quantisation by NNCF: ranges of activations from the calibration paragraphs."""
+    import nncf
+    import openvino
+
+    windows = model.cutter.windows(calibration[:_CALIBRATION])
+    whole = _converted(model)
+    names = [name for given in whole.inputs for name in given.names]
+    inputs = [
+        {name: dict(zip(_INPUTS, arrays, strict=True))[name] for name in names}
+        for batch in batches_by_length(windows.lengths, model.runtime.tokens_per_batch)
+        for arrays in (windows.padded(batch, model.padding),)
+    ]
+    nncf.set_log_level(logging.ERROR)
+    with redirect_stdout(sys.stderr):  # its progress bars
+        quantized = nncf.quantize(
+            whole,
+            nncf.Dataset(inputs),
+            model_type=nncf.ModelType.TRANSFORMER,
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(inputs),
+        )
+    openvino.save_model(quantized, path, compress_to_fp16=False)
+
+
+def _converted(model: CamembertModel) -> Any:
+    import openvino
+
+    encoder, example = _traced(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch about tracing
+        return openvino.convert_model(encoder, example_input=example)
+
+
+def _traced(model: CamembertModel) -> tuple[Any, dict[str, torch.Tensor]]:
+    """The encoder, and an input by whose way through it an export is made."""
+    import torch
+
+    encoder = model.runtime.encoder  # type: ignore[attr-defined]
+    names = _INPUTS if has_segments(encoder.config) else _INPUTS[:2]
+    return encoder, {name: torch.ones(_EXAMPLE, dtype=torch.int64) for name in names}
+
+
+_EXPORTERS: dict[str, Callable[[CamembertModel, Path, list[Paragraph]], None]] = {
+    "onnx": _onnx,
+    "onnx-int8": _onnx_int8,
+    "openvino": _openvino,
+    "openvino-int8": _openvino_int8,
+}

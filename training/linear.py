@@ -1,11 +1,12 @@
-"""Fits the linear model's scikit-learn estimator, once or in folds."""
+"""The linear recipe: scikit-learn's estimator, fitted in folds, chosen, and fitted once more."""
 
 from __future__ import annotations
 
+import io
 import itertools
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Self
 
 import joblib
 import numpy as np
@@ -13,12 +14,78 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from training.config import FitConfig
+from training.calibrate import calibrated
 from training.corpus import LabelledCorpus
+from training.folds import article_folds
+from training.linear_table import linear_model
 from training.naive_bayes_logistic import NaiveBayesLogisticRegression
+from training.recipe import Learned, Report, Track, untracked
 from training.vectorizer import HashedNgramVectorizer, OccurrenceTfidf
 
 Setting = tuple[float, float]  # C, weight of a passage beside a paragraph's 1
+
+
+@dataclass(frozen=True, slots=True)
+class LinearRecipe:
+    """Naive-Bayes log-count ratios × TF-IDF and logistic regression; a sequence is searched.
+
+    C : inverse strengths of the regressions' penalty.
+    passage_weights : weights of a passage beside a paragraph's 1.
+    min_documents : training texts in which a column of words, of letters, of classes must stand.
+    n_folds : of the cross-validation by article.
+    n_jobs : processes; -1 for one a core. It changes no result.
+
+    The rest is as in `training.recipe.Recipe`.
+    """
+
+    C: Sequence[float] = (10.0, 30.0, 100.0)
+    passage_weights: Sequence[float] = (1.0, 2.0)
+    min_documents: tuple[int, int, int] = (3, 5, 1)
+    min_examples: int = 10
+    n_folds: int = 5
+    test_share: float = 0.2
+    seed: int = 0
+    n_jobs: int = -1
+
+    def learn(self, train: LabelledCorpus, report: Report, track: Track) -> Learned:
+        """Choose a setting by cross-validation, and fit it on all of `train`."""
+        n_articles = train.table.loc[~train.table["passage"], "article_id"].nunique()
+        folds = article_folds(train, min(self.n_folds, n_articles), self.seed)
+        weights = self.passage_weights if train.table["passage"].any() else (1.0,)
+        settings = list(itertools.product(self.C, weights))
+        report(f"cross-validating {len(settings)} settings in {self.n_folds} folds by article")
+        counted = Counted.of(train)
+        out_of_fold = cross_validate(counted, train, folds, settings, self, track)
+
+        unseen = folds >= 0
+        paragraphs = train.where(unseen)
+        macro = {
+            setting: calibrated(found[unseen], paragraphs).scores.macro_f1
+            for setting, found in out_of_fold.items()
+        }
+        best = max(settings, key=lambda setting: np.mean(list(macro[setting].values())))
+        for setting in settings:
+            shown = "  ".join(f"{axis} {value:.3f}" for axis, value in macro[setting].items())
+            mark = "  <- chosen" if setting == best else ""
+            report(f"  C {setting[0]:g}, passages x {setting[1]:g}: macro-F1 {shown}{mark}")
+
+        estimator = fit_estimator(counted, train, best, self)
+        stored = io.BytesIO()
+        joblib.dump(estimator, stored)
+        searched = ("C", "passage_weights", "n_jobs")
+        training = {
+            "recipe": "naive-Bayes log-count ratios x TF-IDF, logistic regression",
+            "C": best[0],
+            "passage_weight": best[1],
+            **{name: value for name, value in asdict(self).items() if name not in searched},
+        }
+        return Learned(
+            linear_model(estimator, train.taxonomy),
+            unseen,
+            out_of_fold[best][unseen],
+            training,
+            {"estimator.joblib": stored.getvalue()},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +110,10 @@ class Counted:
 
 
 def fit_estimator(
-    counted: Counted, corpus: LabelledCorpus, setting: Setting, config: FitConfig
+    counted: Counted, corpus: LabelledCorpus, setting: Setting, recipe: LinearRecipe
 ) -> Pipeline:
     """The pipeline from raw texts to uncalibrated probabilities, fitted on `corpus`."""
-    tfidf = OccurrenceTfidf(counted.ngrams.fields_, config.min_documents)
+    tfidf = OccurrenceTfidf(counted.ngrams.fields_, recipe.min_documents)
     classifier = NaiveBayesLogisticRegression(corpus.taxonomy, C=setting[0])
     weight = np.where(corpus.table["passage"], setting[1], 1.0)
     weighted = tfidf.fit(counted.counts).transform(counted.counts)
@@ -59,16 +126,16 @@ def cross_validate(
     corpus: LabelledCorpus,
     folds: NDArray[np.int64],
     settings: Sequence[Setting],
-    config: FitConfig,
-    track: Callable[[Iterable[Any], int], Iterable[Any]] = lambda steps, _: steps,
+    recipe: LinearRecipe,
+    track: Track = untracked,
 ) -> dict[Setting, NDArray[np.float64]]:
     """For each setting the uncalibrated out-of-fold probabilities, (n_texts, n_columns).
 
     folds : (n_texts,), the fold in which a row is predicted; -1 trains in all and stays 0.
     """
     jobs = list(itertools.product(settings, range(int(folds.max()) + 1)))
-    predictions = joblib.Parallel(n_jobs=config.n_jobs, return_as="generator")(
-        joblib.delayed(_held_out_probabilities)(counted, corpus, folds == fold, setting, config)
+    predictions = joblib.Parallel(n_jobs=recipe.n_jobs, return_as="generator")(
+        joblib.delayed(_held_out_probabilities)(counted, corpus, folds == fold, setting, recipe)
         for setting, fold in jobs
     )
     out_of_fold = {setting: np.zeros(corpus.labels.shape) for setting in settings}
@@ -82,8 +149,8 @@ def _held_out_probabilities(
     corpus: LabelledCorpus,
     held_out: NDArray[np.bool_],
     setting: Setting,
-    config: FitConfig,
+    recipe: LinearRecipe,
 ) -> NDArray[np.float64]:
-    estimator = fit_estimator(counted.where(~held_out), corpus.where(~held_out), setting, config)
+    estimator = fit_estimator(counted.where(~held_out), corpus.where(~held_out), setting, recipe)
     probabilities: NDArray[np.float64] = estimator[1:].predict_proba(counted.where(held_out).counts)
     return probabilities

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-from inference.linear import probabilities
+from inference.model import probabilities
 from inference.taxonomy import Taxonomy
 
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from training.config import DEFAULT_CONFIG, LinearRecipe
 
 from inference.phrases import PhraseMatcher
 from inference.tables import read_rows
 from inference.taxonomy import Taxonomy
 from training.calibrate import fit_calibration, fit_rule
-from training.config import DEFAULT_CONFIG, FitConfig
 from training.corpus import LabelledCorpus
 from training.folds import article_folds
 from training.label_cells import axis_labels
@@ -78,7 +78,7 @@ def main(real_path: Path | None) -> None:
 def _measure(
     part: LabelledCorpus,
     real: Real,
-    config: FitConfig = DEFAULT_CONFIG,
+    config: LinearRecipe = DEFAULT_CONFIG,
     names: PhraseMatcher | None = None,
 ) -> tuple[Scores, Scores | None]:
     counted = Counted.of(part)

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from inference.artefact import check_output
+from inference.errors import InputError
+from inference.sealed_folder import check_output
+from inference.windows import CONTEXTS
+from training.camembert import COMBINATIONS, ENCODERS, CamembertRecipe
 from training.commands.evaluate import show
 from training.commands.options import PATH, format_option, taxonomy_of, taxonomy_option
 from training.commands.terminal import progress, say
-from training.config import FitConfig
 from training.corpus import LabelledCorpus
 from training.fit import fit
+from training.linear import LinearRecipe
+from training.recipe import Recipe
+
+_DEFAULTS = CamembertRecipe()
+
+
+def _weights(
+    _context: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> dict[str, float] | None:
+    """`tone=2` and the like."""
+    try:
+        return {axis: float(weight) for axis, weight in (one.split("=") for one in given)} or None
+    except ValueError as error:
+        msg = f"found {' '.join(given)}; expected axis=weight, as in tone=2"
+        raise click.BadParameter(msg) from error
 
 
 @click.command("fit")
@@ -20,20 +38,114 @@ from training.fit import fit
 @click.option("--output", type=PATH, required=True, help="Model folder to write.")
 @taxonomy_option
 @click.option(
+    "--model",
+    type=click.Choice(("linear", "camembert")),
+    default="linear",
+    show_default=True,
+    help="camembert fine-tunes an encoder; it needs the extra of that name.",
+)
+@click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Draws the held-out articles and the folds.",
+    help="Draws the held-out articles, the folds, and all else that is drawn.",
 )
+@click.option(
+    "--encoder",
+    help=f"A local folder, or a name on the Hugging Face hub: {', '.join(ENCODERS)}, or any "
+    f"other for French.  [default: {_DEFAULTS.encoder}]",
+)
+@click.option(
+    "--context",
+    type=click.Choice(CONTEXTS),
+    help=f"What the encoder reads beside a paragraph; preceding: its heading and the paragraph "
+    f"before.  [default: {_DEFAULTS.context}]",
+)
+@click.option("--epochs", type=click.IntRange(1), help=f"At most.  [default: {_DEFAULTS.epochs}]")
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    help=f"Of the head and the top layer.  [default: {_DEFAULTS.learning_rate:g}]",
+)
+@click.option(
+    "--layer-decay",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Factor of the learning rate from each layer to the one below.  "
+    f"[default: {_DEFAULTS.layer_decay}]",
+)
+@click.option(
+    "--freeze-layers",
+    "frozen_layers",
+    type=click.IntRange(0),
+    help="Lower layers, with the embeddings, that stay as they are.  [default: 0]",
+)
+@click.option(
+    "--batch-tokens",
+    "tokens_per_batch",
+    type=click.IntRange(1),
+    help=f"Tokens computed at once.  [default: {_DEFAULTS.tokens_per_batch}]",
+)
+@click.option(
+    "--accumulate",
+    type=click.IntRange(1),
+    help=f"Batches summed for one step.  [default: {_DEFAULTS.accumulate}]",
+)
+@click.option("--label-smoothing", type=click.FloatRange(0, 1, max_open=True), help="[default: 0]")
+@click.option(
+    "--class-weights", is_flag=True, default=None, help="Weigh rare labels more in the loss."
+)
+@click.option(
+    "--axis-weight",
+    "axis_weights",
+    multiple=True,
+    callback=_weights,
+    help="Weight of an axis in the loss, as in tone=2; once for each.  [default: 1]",
+)
+@click.option(
+    "--augment",
+    is_flag=True,
+    default=None,
+    help="Exchange the names of states among themselves at random during training.",
+)
+@click.option("--seeds", type=click.IntRange(1), help="How many times to train.  [default: 1]")
+@click.option(
+    "--combine",
+    type=click.Choice(COMBINATIONS),
+    help="Keep the best of several seeds, or average their weights.  [default: best]",
+)
+@click.option("--device", help="cpu, cuda, mps…  [default: a GPU if there is one]")
+@click.option("--resume", is_flag=True, default=None, help="Go on with a run that was interrupted.")
 @format_option
 def command(
-    corpus: Path, output: Path, taxonomy: Path | None, seed: int, format_: str | None
+    corpus: Path,
+    output: Path,
+    taxonomy: Path | None,
+    model: str,
+    seed: int,
+    format_: str | None,
+    **chosen: Any,
 ) -> None:
-    """Fit a linear model on CORPUS, say how good it is on held-out articles, write its folder."""
+    """Fit a model on CORPUS, say how good it is on held-out articles, write its folder.
+
+    The options from --encoder on are for --model camembert.
+    """
     check_output(output)
+    given = {name: value for name, value in chosen.items() if value is not None}
+    recipe = _recipe(model, seed, output, given)
     labelled = LabelledCorpus.read(corpus, taxonomy_of(taxonomy))
-    fitted = fit(labelled, FitConfig(seed=seed), report=say, track=progress)
+    fitted = fit(labelled, recipe, report=say, track=progress)
     fitted.write(output)
     say(f"wrote {output}; use it with: posture score --model {output} FILE")
     show(fitted.held_out, labelled.taxonomy, format_)
+
+
+def _recipe(model: str, seed: int, output: Path, given: dict[str, Any]) -> Recipe:
+    if model == "camembert":
+        checkpoint = output.with_name(f"{output.name}.checkpoint")
+        return CamembertRecipe(seed=seed, checkpoint=checkpoint, **given)
+    if given:
+        names = ", ".join(sorted(given))
+        msg = f"found option(s) of an encoder ({names}) for a linear model; add --model camembert"
+        raise InputError(msg)
+    return LinearRecipe(seed=seed)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
 def say(sentence: str) -> None:
@@ -15,7 +22,21 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def progress(steps: Iterable[Any], total: int, name: str = "fits") -> Iterable[Any]:
+def progress(
+    steps: Iterable[Any], total: int, status: Callable[[], str] = lambda: ""
+) -> Iterable[Any]:
     """Pass steps through under a progress bar, where standard error is a terminal."""
     console = Console(stderr=True)
-    return track(steps, name, total=total, console=console, disable=not console.is_terminal)
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[status]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total, status="")
+        for step in steps:
+            yield step
+            bar.update(task, advance=1, status=status())

@@ -1,0 +1,195 @@
+"""What computes an encoder's logits: torch, ONNX Runtime or OpenVINO, each behind one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from inference.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+_CPU_BATCH = 1_024  # tokens; 512 to 1,024 are fastest on a processor, 4,096 are slower
+_GPU_BATCH = 65_536
+
+
+class Runtime(Protocol):
+    """Computes logits.
+
+    tokens_per_batch : how many tokens, padding included, it is fastest with at once.
+    """
+
+    tokens_per_batch: int
+
+    def __call__(self, ids: Ints, mask: Ints, types: Ints) -> NDArray[np.float32]:
+        """From (n_windows, n_tokens), all three, to logits (n_windows, n_columns)."""
+        ...
+
+
+def is_installed(library: str) -> bool:
+    """Whether a library can be imported, without importing it."""
+    return find_spec(library) is not None
+
+
+class TorchRuntime:
+    """An encoder as transformers holds it, on a processor or a GPU.
+
+    Parameters
+    ----------
+    encoder : a sequence-classification model of transformers.
+    device : as torch names it; None means a GPU if there is one, else the processor.
+    reduced : compute in bfloat16; None means wherever the device has it in hardware.
+    """
+
+    def __init__(
+        self, encoder: Any, *, device: str | None = None, reduced: bool | None = None
+    ) -> None:
+        import torch
+
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.reduced = has_bfloat16(self.device) if reduced is None else reduced
+        self.encoder = encoder.to(self.device, torch.bfloat16 if self.reduced else torch.float32)
+        self.encoder.eval()
+        self.tokens_per_batch = _CPU_BATCH if self.device.type == "cpu" else _GPU_BATCH
+
+    def __call__(self, ids: Ints, mask: Ints, types: Ints) -> NDArray[np.float32]:
+        """See `Runtime`."""
+        import torch
+
+        arrays = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        if not has_segments(self.encoder.config):
+            del arrays["token_type_ids"]
+        with torch.inference_mode():
+            given = {name: torch.from_numpy(a).to(self.device) for name, a in arrays.items()}
+            logits: NDArray[np.float32] = self.encoder(**given).logits.float().cpu().numpy()
+        return logits
+
+
+def has_bfloat16(device: Any) -> bool:
+    """Whether a torch device multiplies bfloat16 in hardware."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        able = torch.cpu.get_capabilities()
+        return bool(able.get("avx512_bf16") or able.get("amx_bf16") or able.get("bf16"))
+    return False
+
+
+def has_segments(config: Any) -> bool:
+    """Whether an encoder tells its two segments apart by their ids."""
+    return getattr(config, "type_vocab_size", 1) > 1
+
+
+def read_torch(folder: Path, device: str | None) -> TorchRuntime:
+    """Open the checkpoint of a model folder."""
+    need("torch", "transformers", extra="camembert")
+    from transformers import AutoModelForSequenceClassification
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a load takes a second
+    encoder = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True)
+    try:
+        return TorchRuntime(encoder, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch's own ways of saying no
+        msg = (
+            f"--device {device}: torch cannot use it ({str(error).splitlines()[0]}); expected cpu, "
+            "cuda or another device of this machine"
+        )
+        raise InputError(msg) from error
+
+
+class OnnxRuntime:
+    """An exported encoder in ONNX Runtime, on the processor."""
+
+    tokens_per_batch = _CPU_BATCH
+
+    def __init__(self, path: Path) -> None:
+        need("onnxruntime", extra="onnx")
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = n_threads()
+        self.session = onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"]
+        )
+        self.inputs = {given.name for given in self.session.get_inputs()}
+
+    def __call__(self, ids: Ints, mask: Ints, types: Ints) -> NDArray[np.float32]:
+        """See `Runtime`."""
+        arrays = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        given = {name: a for name, a in arrays.items() if name in self.inputs}
+        logits: NDArray[np.float32] = self.session.run(["logits"], given)[0]
+        return logits
+
+
+class OpenvinoRuntime:
+    """An exported encoder in OpenVINO, on the processor."""
+
+    tokens_per_batch = _CPU_BATCH
+
+    def __init__(self, path: Path) -> None:
+        need("openvino", extra="openvino")
+        import openvino
+
+        core = openvino.Core()
+        # Without the hint OpenVINO computes in bfloat16 where the processor has it.
+        settings = {"INFERENCE_NUM_THREADS": n_threads(), "INFERENCE_PRECISION_HINT": "f32"}
+        self.compiled = core.compile_model(path, "CPU", settings)
+        self.inputs = {name for given in self.compiled.inputs for name in given.names}
+
+    def __call__(self, ids: Ints, mask: Ints, types: Ints) -> NDArray[np.float32]:
+        """See `Runtime`."""
+        arrays = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        given = {name: a for name, a in arrays.items() if name in self.inputs}
+        logits: NDArray[np.float32] = self.compiled(given)[0]
+        return logits
+
+
+def n_threads() -> int:
+    """Cores that this process may use, or fewer where OMP_NUM_THREADS says so."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(given) if given.isdigit() and int(given) else cores or 1
+
+
+def need(*libraries: str, extra: str) -> None:
+    """Raise InputError where a library that an extra brings is not installed."""
+    if missing := [name for name in libraries if not is_installed(name)]:
+        msg = (
+            f"this model needs {' and '.join(missing)}, which is not installed; "
+            f"install it with: pip install 'posture[{extra}]'"
+        )
+        raise InputError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A runtime that needs no torch: the library, what opens a file, and the file's name."""
+
+    library: str
+    runtime: Callable[[Path], Runtime]
+    file: str
+
+    def open(self, folder: Path) -> Runtime:
+        """Open the runtime's file in a model folder."""
+        return self.runtime(folder / self.file)
+
+
+# The fastest first, as measured by `make bench`.
+EXPORTED = {
+    "openvino-int8": Exported("openvino", OpenvinoRuntime, "model.int8.xml"),
+    "onnx-int8": Exported("onnxruntime", OnnxRuntime, "model.int8.onnx"),
+    "openvino": Exported("openvino", OpenvinoRuntime, "model.xml"),
+    "onnx": Exported("onnxruntime", OnnxRuntime, "model.onnx"),
+}

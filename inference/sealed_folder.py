@@ -1,0 +1,162 @@
+"""A folder sealed by its manifest: written whole or not at all, and checked when it is opened.
+
+The manifest is written last, so that its presence says that the folder is whole. It has the
+SHA-256 of every other file, and one of itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from inference.errors import InputError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+def write_sealed(folder: Path, content: Mapping[str, Any], fill: Callable[[Path], None]) -> None:
+    """Write a folder beside any old one first, and then in its place.
+
+    content : what the manifest holds besides the format and the digests.
+    fill : writes all other files into the folder that it is given.
+
+    Raises InputError where the folder cannot be written (a full disk, no right); an old folder
+    is then as it was.
+    """
+    check_output(folder)
+    folder = folder.resolve()
+    temporary: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        temporary.chmod(0o755)  # mkdtemp's is for its owner alone
+        fill(temporary)
+        whole = {
+            "format": FORMAT,
+            **content,
+            "files": {path.name: _file_digest(path) for path in sorted(temporary.iterdir())},
+        }
+        whole["digest"] = digest(whole)
+        text = json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
+        with (temporary / MANIFEST).open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        _replace(temporary, folder)
+    except OSError as error:
+        msg = f"{folder}: cannot be written ({error.strerror or error}); nothing was changed"
+        raise InputError(msg) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_sealed(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder, after every file has been checked against it.
+
+    Raises InputError where the folder is missing, incomplete, changed since it was written, or of
+    a newer format.
+    """
+    manifest = _read_manifest(folder)
+    for name, expected in manifest["files"].items():
+        _check_file(folder / name, str(expected))
+    return manifest
+
+
+def check_output(folder: Path) -> None:
+    """Refuse, before any work is done, a place where a model folder must not be written.
+
+    Raises InputError for a file, and for a folder of something else than a model.
+    """
+    if folder.exists() and not folder.is_dir():
+        msg = (
+            f"{folder}: is a file; expected a folder to write the model to; choose another --output"
+        )
+        raise InputError(msg)
+    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
+        msg = (
+            f"{folder}: the folder holds something that is no model; expected a new or empty "
+            "folder or an old model to replace; choose another --output"
+        )
+        raise InputError(msg)
+
+
+def digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of everything in a manifest but the digest itself."""
+    rest = {name: value for name, value in manifest.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _replace(temporary: Path, folder: Path) -> None:
+    """Put the new folder in the old one's place; the old one comes back if that fails."""
+    if not folder.exists():
+        temporary.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    folder.rename(old / "model")
+    try:
+        temporary.rename(folder)
+    except OSError:
+        (old / "model").rename(folder)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        msg = f"{folder}: no model here ({MANIFEST} is missing); expected a folder that fit wrote"
+        raise InputError(msg) from error
+    except (OSError, ValueError) as error:
+        msg = f"{path}: cannot be read ({error}); expected a model's manifest; fit the model again"
+        raise InputError(msg) from error
+    if not (
+        isinstance(manifest, dict)
+        and type(manifest.get("format")) is int
+        and isinstance(manifest.get("files"), dict)
+    ):
+        msg = f"{path}: not a model's manifest; expected the keys format and files"
+        raise InputError(msg)
+    if manifest["format"] > FORMAT:
+        msg = (
+            f"{path}: model format {manifest['format']}; this version reads up to {FORMAT}; "
+            "install a newer version of posture"
+        )
+        raise InputError(msg)
+    if manifest.get("digest") != digest(manifest):
+        msg = (
+            f"{path}: its content is not what its digest says; the file was changed; copy the "
+            "folder again or fit again"
+        )
+        raise InputError(msg)
+    return manifest
+
+
+def _check_file(path: Path, expected: str) -> None:
+    try:
+        found = _file_digest(path)
+    except OSError as error:
+        msg = f"{path}: listed in the manifest but cannot be read ({error.strerror}); fit again"
+        raise InputError(msg) from error
+    if found != expected:
+        msg = (
+            f"{path}: its content is not what the manifest says (SHA-256 {found[:12]}…, expected "
+            f"{expected[:12]}…); the file was changed or cut off; copy the folder again or fit "
+            "again"
+        )
+        raise InputError(msg)

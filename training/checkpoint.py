@@ -1,0 +1,76 @@
+"""The state of an unfinished training run, on disk, so that a run that is killed can go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inference.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A file beside the model folder to be.
+
+    path : None keeps no checkpoint.
+    run : says which run it is (recipe and corpus); another run's state is refused.
+    """
+
+    path: Path | None
+    run: str
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the file, or do nothing without a path; a killed save leaves the old one."""
+        if self.path is None:
+            return
+        import torch
+
+        beside = self.path.with_name(f"{self.path.name}.new")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save({"run": self.run, **state}, beside)
+            beside.replace(self.path)
+        except (OSError, RuntimeError) as error:  # torch's own for a full disk
+            beside.unlink(missing_ok=True)
+            msg = f"{self.path}: the checkpoint cannot be written ({error}); free some space"
+            raise InputError(msg) from error
+
+    def load(self, *, resume: bool) -> dict[str, Any] | None:
+        """The state to go on from; None for a new run.
+
+        Raises InputError where a run was interrupted and `resume` is false, where there is none
+        to resume, and for a state of another run or of no use.
+        """
+        if self.path is None or not (self.path.exists() or resume):
+            return None
+        if not self.path.exists():
+            msg = f"{self.path}: no interrupted run to resume; leave --resume out"
+            raise InputError(msg)
+        if not resume:
+            msg = (
+                f"{self.path}: a run was interrupted here; add --resume to go on with it, or "
+                "delete the file to begin again"
+            )
+            raise InputError(msg)
+        import pickle
+
+        import torch
+
+        try:
+            state: dict[str, Any] = torch.load(self.path, weights_only=True)
+        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+            msg = f"{self.path}: not a whole checkpoint; delete the file and begin again"
+            raise InputError(msg) from error
+        if state["run"] != self.run:
+            msg = (
+                f"{self.path}: the interrupted run had another corpus or other options; give those "
+                "again, or delete the file to begin anew"
+            )
+            raise InputError(msg)
+        return state
+
+    def delete(self) -> None:
+        """Remove the file of a run that has ended."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)

@@ -1,0 +1,156 @@
+"""Opens a pretrained encoder: from a local folder, or by name from the Hugging Face hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inference.camembert import PROBES, read_tokenizer
+from inference.errors import InputError
+from inference.runtimes import need
+from inference.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_TOKENIZER = "tokenizer.json"
+_LEAST_CHARACTERS = 1.5  # a token, on average; French words give three or four, letters one
+_MOST_UNKNOWN = 0.1
+_SANE_LENGTH = 1_000_000  # transformers writes 1e30 where no length is set
+# Position 0 of these is not the first token's: as many are lost as the padding's id says.
+_OFFSET_POSITIONS = ("camembert", "roberta", "xlm-roberta")
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainedEncoder:
+    """An encoder with a fresh head, and what cuts texts for it.
+
+    model : transformers' sequence-classification model; its columns are the taxonomy's.
+    max_length : tokens in its window, special ones included.
+    padding : id of the padding token.
+    """
+
+    model: Any
+    tokenizer: Tokenizer
+    max_length: int
+    padding: int
+
+
+def open_encoder(name: str, taxonomy: Taxonomy) -> PretrainedEncoder:
+    """Open an encoder, with a head of one column a label drawn from torch's current state.
+
+    name : a local folder, or a name on the hub. Code from a hub is never run.
+
+    Raises InputError where it cannot be fetched or read, where its weights do not fit its
+    architecture, and where its tokenizer cuts French into letters or unknown tokens.
+    """
+    need("torch", "transformers", extra="camembert")
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers.utils import logging
+
+    # Retries and new weights: what comes of them is said below.
+    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    codes = taxonomy.column_names
+    try:
+        config = AutoConfig.from_pretrained(
+            name,
+            num_labels=len(codes),
+            id2label=dict(enumerate(codes)),
+            label2id={code: i for i, code in enumerate(codes)},
+            problem_type="multi_label_classification",
+        )
+        model, loaded = AutoModelForSequenceClassification.from_pretrained(
+            name, config=config, ignore_mismatched_sizes=True, output_loading_info=True
+        )
+        tokenizer = _tokenizer(name)
+    except (OSError, ValueError) as error:
+        raise _not_opened(name, error) from error
+    body = f"{model.base_model_prefix}."
+    if missing := [
+        key for key in loaded["missing_keys"] if key.startswith(body) and ".pooler." not in key
+    ]:
+        msg = (
+            f"{name}: {len(missing)} weights of the encoder are missing (the first: {missing[0]}); "
+            "expected a pretrained encoder's checkpoint; choose another --encoder"
+        )
+        raise InputError(msg)
+    _check_tokenizer(name, tokenizer, model.config.vocab_size)
+    return PretrainedEncoder(model, tokenizer, _window(model.config), model.config.pad_token_id)
+
+
+def _tokenizer(name: str) -> Tokenizer:
+    # The file itself, not the class that a configuration names: transformers 5 reads some French
+    # tokenizers wrongly under theirs.
+    if Path(name).is_dir():
+        path = Path(name, _TOKENIZER)
+        if path.exists():
+            return read_tokenizer(path)
+    else:
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import EntryNotFoundError
+
+        try:
+            return read_tokenizer(Path(hf_hub_download(name, _TOKENIZER)))
+        except EntryNotFoundError:
+            pass  # an older checkpoint, with a SentencePiece or a vocabulary file alone
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(name).backend_tokenizer
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _not_opened(name: str, error: Exception) -> InputError:
+    reason = str(error).strip().split("\n")[0]
+    if Path(name).is_dir():
+        return InputError(
+            f"{name}: no encoder can be opened there ({reason}); expected a folder with "
+            "config.json, model.safetensors and tokenizer.json"
+        )
+    folder = name.rpartition("/")[2]
+    return InputError(
+        f"{name}: no folder here, and cannot be fetched from the hub ({reason}); where there is a "
+        f"network run `hf download {name} --local-dir {folder}`, bring the folder here, and pass "
+        f"--encoder {folder}"
+    )
+
+
+def _window(config: Any) -> int:
+    positions = int(config.max_position_embeddings)
+    if config.model_type in _OFFSET_POSITIONS:
+        positions -= int(config.pad_token_id) + 1
+    return positions
+
+
+def _check_tokenizer(name: str, tokenizer: Tokenizer, vocabulary: int) -> None:
+    kind = type(tokenizer.model).__name__
+    tokens = [
+        t for probe in PROBES for t in tokenizer.encode(probe, add_special_tokens=False).tokens
+    ]
+    unknown = sum(token in ("<unk>", "[UNK]") for token in tokens) / len(tokens)
+    characters = sum(map(len, PROBES)) / len(tokens)
+    if unknown > _MOST_UNKNOWN or characters < _LEAST_CHARACTERS:
+        msg = (
+            f"{name}: its tokenizer (class {kind}) cuts French into tokens of {characters:.1f} "
+            f"characters, {unknown:.0%} of them unknown; expected whole words or large parts of "
+            "them; the tokenizer's files do not fit the class that they name; choose another "
+            "--encoder"
+        )
+        raise InputError(msg)
+    if tokenizer.get_vocab_size() > vocabulary:
+        msg = (
+            f"{name}: its tokenizer has {tokenizer.get_vocab_size()} tokens, the encoder only "
+            f"{vocabulary}; expected the tokenizer it was trained with"
+        )
+        raise InputError(msg)
+    if not tokenizer.num_special_tokens_to_add(is_pair=False):
+        msg = (
+            f"{name}: its tokenizer (class {kind}) puts no token before and after a text; expected "
+            "a tokenizer.json with a post-processor"
+        )
+        raise InputError(msg)
