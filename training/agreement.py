@@ -156,7 +156,7 @@ def agreement(
     cohen: dict[str, Kappas] = {}
     for one, other in combinations(range(len(names)), 2):
         rows = row_of[:, (one, other)]
-        both = (rows >= 0).all(axis=1)
+        both: NDArray[np.bool_] = np.all(rows >= 0, axis=1)
         if both.any():
             cohen[f"{names[one]}, {names[other]}"] = _kappas(
                 judged, np.where(both[:, None], rows, -1), taxonomy, bootstrap, _cohen_terms, _cohen
@@ -268,7 +268,7 @@ def _kappas(
 
 
 def _cohen_terms(one_hot: Floats) -> Floats:
-    """Each unit's cell of the table of one annotator by the other, (n_units, n_values, n_values)."""
+    """Each unit's cell of the table of two annotators, (n_units, n_values, n_values)."""
     return one_hot[:, 0, :, None] * one_hot[:, 1, None, :]
 
 

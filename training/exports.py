@@ -69,7 +69,6 @@ class _Answer:
 class _File:
     """One file of the export; its name stands for the annotator where the items name none."""
 
-    where: str
     stem: str
     items: list[tuple[str, Item]]
 
@@ -209,7 +208,7 @@ def _flat(given: Item) -> dict[str, Any]:
 
 
 def _is_empty(answer: _Answer, taxonomy: Taxonomy) -> bool:
-    """Nothing is said, though an axis asks for a label or no axis was asked: it was passed over."""
+    """Nothing is said, though an axis asks for a label or none was asked: it was passed over."""
     due = any(axis.exclusive and axis.name in answer.labels for axis in taxonomy.axes)
     said = answer.wrong or any(answer.labels.values())
     return not said and (due or not answer.labels)
@@ -218,26 +217,29 @@ def _is_empty(answer: _Answer, taxonomy: Taxonomy) -> bool:
 # Files.
 
 
+def has_exports(folder: Path) -> bool:
+    """Whether the folder holds files that a tool may have exported."""
+    return any(map(_is_member, folder.iterdir()))
+
+
+def _is_member(name: Path) -> bool:
+    return name.suffix.lower() in (".json", ".jsonl") and not name.name.startswith(".")
+
+
 def _files(path: Path) -> Iterator[_File]:
     try:
         if path.is_dir():
-            names = sorted(
-                p
-                for p in path.iterdir()
-                if p.suffix.lower() in (".json", ".jsonl") and not p.name.startswith(".")
-            )
-            if not names:
+            if not has_exports(path):
                 msg = f"{path}: found no .json or .jsonl file in the folder; expected {_EXPECTED}"
                 raise InputError(msg)
-            for name in names:
+            for name in sorted(filter(_is_member, path.iterdir())):
                 yield _file(name.read_bytes(), Path(name.name), str(name))
         elif path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive:
                 members = [
                     name
                     for name in map(Path, sorted(archive.namelist()))
-                    if name.suffix.lower() in (".json", ".jsonl")
-                    and not any(part.startswith((".", "__MACOSX")) for part in name.parts)
+                    if _is_member(name) and "__MACOSX" not in name.parts
                 ]
                 if not members:
                     msg = f"{path}: found no .json or .jsonl file in the zip; expected {_EXPECTED}"
@@ -255,7 +257,7 @@ def _files(path: Path) -> Iterator[_File]:
 def _file(data: bytes, name: Path, where: str) -> _File:
     if name.suffix.lower() == ".jsonl":
         rows = stream_rows(io.BytesIO(data), ".jsonl", where)
-        return _File(where, name.stem, [(row.where, row.values) for row in rows])
+        return _File(name.stem, [(row.where, row.values) for row in rows])
     try:
         content = json.loads(data.decode("utf-8-sig"))
     except ValueError as error:
@@ -265,7 +267,7 @@ def _file(data: bytes, name: Path, where: str) -> _File:
     if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
         msg = f"{where}: found {type(content).__name__} of something else; expected {_EXPECTED}"
         raise InputError(msg)
-    return _File(where, name.stem, [(f"{where}, item {i}", x) for i, x in enumerate(content, 1)])
+    return _File(name.stem, [(f"{where}, item {i}", x) for i, x in enumerate(content, 1)])
 
 
 # Tools. Each reader gives the answers of one item.
@@ -347,8 +349,9 @@ def _prodigy(item: Item, where: str, stem: str, taxonomy: Taxonomy) -> Iterator[
         yield _left_out(where)
         return
     if "accept" not in item:
+        view = item.get("_view_id", "binary")
         msg = (
-            f"{where}: found no 'accept' list (a {item.get('_view_id', 'binary')} answer); expected "
+            f"{where}: found no 'accept' list (a {view} answer); expected "
             "answers of Prodigy's choice interface"
         )
         raise InputError(msg)

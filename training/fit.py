@@ -72,7 +72,7 @@ def fit(
     # 1) Hold out articles; they are looked at once, at the end.
     corpus = hold_out(corpus, config.test_share, config.seed)
     train, test = corpus.split("train"), corpus.split("test")
-    _check_examples(train, config)
+    check_examples(train, config)
     report(_described(train, test))
 
     # 2) Predict every training paragraph with a model that has not seen its article.
@@ -144,7 +144,8 @@ def _settings(train: LabelledCorpus, config: FitConfig) -> list[Setting]:
     return list(itertools.product(config.C, weights))
 
 
-def _check_examples(train: LabelledCorpus, config: FitConfig) -> None:
+def check_examples(train: LabelledCorpus, config: FitConfig) -> None:
+    """Raise InputError that names the labels with too few examples to learn from."""
     # Passages train in every fold, so each counts as an article of its own here.
     sources = np.where(
         train.table["passage"], train.table["id"].astype(str), train.article_ids.astype(str)
