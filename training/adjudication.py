@@ -42,10 +42,9 @@ def write_suspects(audit: Audit, path: Path) -> None:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         writer = csv.writer(text, lineterminator="\n")
         fields = [axis.field for axis, _ in axes]
-        writer.writerow(
-            ["id", "article_id", "text", "heading", *fields, *(f"model_{name}" for name in fields)]
-            + ["self_confidence", "reasons", *(f"new_{name}" for name in fields)]
-        )
+        header = ["id", "article_id", "text", "heading", *fields]
+        header += [f"model_{name}" for name in fields] + ["self_confidence", "reasons"]
+        writer.writerow(header + [f"new_{name}" for name in fields])
         for row in audit.suspects():
             entry = corpus.table.iloc[row]
             writer.writerow(
@@ -124,43 +123,55 @@ def _changes(verdicts: Path, corpus: LabelledCorpus) -> tuple[dict[int, Codes], 
     changes: dict[int, Codes] = {}
     counts: Counter[str] = Counter()
     problems: list[str] = []
-    seen: dict[str, Codes] = {}
+    new_of: dict[str, Codes] = {}
     for number, verdict in enumerate(read_rows(verdicts)):
         if number == 0:
             _check_columns(verdict, corpus.taxonomy)
         new, wrong = _new_codes(verdict, corpus.taxonomy)
         identifier = cell_text(verdict.values["id"])
         rows = rows_of.get(identifier, [])
-        if not rows:
-            wrong.append(f"id {identifier!r} is not in the corpus")
-        elif corpus.table["text"].iloc[rows[0]] != cell_text(verdict.values["text"]):
-            wrong.append(f"id {identifier!r} has another text in the corpus")
-        if new and seen.setdefault(identifier, new) != new:
+        wrong += _stale(verdict, corpus, rows, new)
+        if new and new_of.setdefault(identifier, new) != new:
             wrong.append(f"id {identifier!r} gets other new labels above")
-        if not new or wrong:
-            problems += [f"{verdict.where}: {problem}" for problem in wrong]
-            continue
-        given = {axis.field: verdict.values[axis.field] for axis in corpus.taxonomy.axes}
-        _, old = _cells(corpus.taxonomy, given)
-        for row in rows:
-            for axis, span in corpus.taxonomy.spans():
-                if axis.name not in new:
-                    continue
-                before = given_codes(corpus, row, axis, span)
-                if len(rows) == 1 and before != old[axis.name] and before != new[axis.name]:
-                    problems.append(
-                        f"{verdict.where}: id {identifier!r} has the {axis.field} "
-                        f"{'|'.join(before) or 'none'} in the corpus, here "
-                        f"{'|'.join(old[axis.name]) or 'none'}; audit the corpus afresh"
-                    )
-                if before != new[axis.name]:
-                    changes.setdefault(row, {})[axis.name] = new[axis.name]
-                    counts.update(f"+{axis.name}.{x}" for x in new[axis.name] if x not in before)
-                    counts.update(f"-{axis.name}.{x}" for x in before if x not in new[axis.name])
+        problems += [f"{verdict.where}: {problem}" for problem in wrong]
+        for row in rows if new and not wrong else ():
+            before = _codes_by_axis(corpus, row)
+            for axis, codes in new.items():
+                if before[axis] != codes:
+                    changes.setdefault(row, {})[axis] = codes
+                    counts.update(f"+{axis}.{x}" for x in codes if x not in before[axis])
+                    counts.update(f"-{axis}.{x}" for x in before[axis] if x not in codes)
     if problems:
         raise bad_rows(str(verdicts), problems)
     counts["texts"] = len(changes)
     return changes, counts
+
+
+def _codes_by_axis(corpus: LabelledCorpus, row: int) -> Codes:
+    return {
+        axis.name: given_codes(corpus, row, axis, span) for axis, span in corpus.taxonomy.spans()
+    }
+
+
+def _stale(verdict: Row, corpus: LabelledCorpus, rows: list[int], new: Codes) -> list[str]:
+    """How a verdict does not fit the corpus: it was given on another one, or on an older state.
+
+    Labels that are already the new ones fit: verdicts may be applied a second time.
+    """
+    identifier = cell_text(verdict.values["id"])
+    if not rows:
+        return [f"id {identifier!r} is not in the corpus"]
+    if corpus.table["text"].iloc[rows[0]] != cell_text(verdict.values["text"]):
+        return [f"id {identifier!r} has another text in the corpus"]
+    cells = {axis.field: verdict.values[axis.field] for axis in corpus.taxonomy.axes}
+    audited, wrong = _cells(corpus.taxonomy, cells)
+    now = [_codes_by_axis(corpus, row) for row in rows]
+    return wrong or [
+        f"id {identifier!r} has the {axis} {'|'.join(now[0][axis]) or 'none'} in the corpus, and "
+        f"{'|'.join(audited[axis]) or 'none'} here; audit the corpus afresh"
+        for axis, codes in new.items()
+        if not any(own[axis] in (audited[axis], codes) for own in now)
+    ]
 
 
 def _check_columns(row: Row, taxonomy: Taxonomy) -> None:
@@ -183,11 +194,12 @@ def _new_codes(row: Row, taxonomy: Taxonomy) -> tuple[Codes, list[str]]:
         if (cell := cell_text(row.values[f"new_{axis.field}"]).strip())
     }
     filled = {field: "" if cell == NOTHING else cell for field, cell in filled.items()}
-    wrong, codes = _cells(taxonomy, filled)
+    codes, wrong = _cells(taxonomy, filled)
     return codes, [f"new_{problem}" for problem in wrong]
 
 
-def _cells(taxonomy: Taxonomy, cells: Mapping[str, Any]) -> tuple[list[str], Codes]:
+def _cells(taxonomy: Taxonomy, cells: Mapping[str, Any]) -> tuple[Codes, list[str]]:
+    """The codes in cells of axes' fields, by axis, and what is wrong with them."""
     wrong: list[str] = []
     codes: Codes = {}
     for axis in taxonomy.axes:
@@ -195,7 +207,7 @@ def _cells(taxonomy: Taxonomy, cells: Mapping[str, Any]) -> tuple[list[str], Cod
             applies, problems = axis_labels(axis, cells)
             wrong += problems
             codes[axis.name] = [c for c, yes in zip(axis.codes, applies, strict=True) if yes]
-    return wrong, codes
+    return codes, wrong
 
 
 @contextmanager

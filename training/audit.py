@@ -150,9 +150,10 @@ class Audit:
     def _oddity(self, row: int) -> Iterable[str]:
         if words := self.odd_words.get(row):
             shown = ", ".join(words[:_SHOWN_WORDS]) + (" …" if len(words) > _SHOWN_WORDS else "")
+            n_words = len(tokenize([self.corpus.table["text"].iloc[row]]))
             yield (
-                f"out of the usual domain: {len(words)} words that no other article has, where "
-                f"{self.usual_share:.0%} of the words is usual ({shown})"
+                f"out of the usual domain: {len(words)} of its {n_words} words stand in no other "
+                f"article, where {self.usual_share:.0%} is usual ({shown})"
             )
 
 
