@@ -35,7 +35,8 @@ def posture_train() -> None:
 
     A CORPUS is a table (.csv, .jsonl, .parquet) of labelled paragraphs with article_id, text, a
     column for each axis (topics as a|b; tone) or a 0/1 column for each label, and optionally
-    heading, preceding and split (train, test); or a folder like data/corpus.
+    heading, preceding and split (train, test); or a folder like data/corpus; or what Label Studio,
+    doccano or Prodigy exports.
     """
 
 
