@@ -73,6 +73,9 @@ def _check_output(output: Path, corpus: Path) -> None:
     if output.suffix.lower() != ".csv" or output.resolve() == corpus.resolve():
         msg = f"{output}: expected a new .csv file for the suspects; give --output audit.csv"
         raise InputError(msg)
+    if not output.resolve().parent.is_dir():  # not at the end of minutes of work
+        msg = f"{output}: its folder does not exist; expected one to write into; make it first"
+        raise InputError(msg)
 
 
 def _show(found: Audit, format_: str | None) -> None:
@@ -107,7 +110,7 @@ def _show(found: Audit, format_: str | None) -> None:
     console.print(
         "doubted: texts with the label that the model would not give it; missed: texts without it "
         "that the model would. est.: share of the texts with it, and without it, whose label is "
-        "wrong, by confident learning. The model's own errors count in it, so take it as a bound "
-        "and the list as an order in which to read.",
+        "wrong, by confident learning. The model's own errors count in it, so that it is too high "
+        "where the model is weak, as on a small corpus; the list is an order in which to read.",
         highlight=False,
     )
