@@ -259,6 +259,23 @@ def test_an_export_is_read_as_a_labelled_corpus(write, taxonomy):
     assert np.array_equal(LabelledCorpus.read(lines, taxonomy).labels, corpus.labels)
 
 
+def test_what_posture_train_sample_wrote_comes_back_with_what_is_not_labelled_yet(write, taxonomy):
+    """Its interface names the choices as the columns: topics, tone."""
+    tasks = label_studio()
+    for task in tasks:
+        del task["annotations"][1:]
+        for result in task["annotations"][0]["result"]:
+            result["from_name"] = result["from_name"].replace("topic", "topics")
+    tasks[1]["annotations"] = []
+    path = write("a.json", tasks)
+    assert [row.values["id"] for row in labelled_rows(path, taxonomy)] == ["x:0", "y:0"]
+    *labelled, last = labelled_rows(path, taxonomy, with_unlabelled=True)
+    assert [row.values["topics"] for row in labelled] == [["defence_industry"], []]
+    assert last.values["id"] == "x:1"
+    assert (last.values["topics"], last.values["tone"], last.values["pi"]) == ([], [], 0.25)
+    assert len(LabelledCorpus.read(path, taxonomy)) == 2
+
+
 def test_of_three_annotators_the_majority_decides(write, taxonomy):
     made = {"anne": doccano("anne"), "bob": doccano("bob"), "chloé": doccano("bob")}
     for name, lines in made.items():
@@ -309,7 +326,7 @@ def test_every_wrong_item_is_named_with_its_place(write, taxonomy):
             r"item 1: found an object with the keys image, box",
         ),
         ("a.json", 3, r"a.json: found int of something else; expected an export of Label Studio"),
-        ("a.json", [], r"a.json: found 0 item\(s\) and no answer in them; expected"),
+        ("a.json", [], r"a.json: found 0 item\(s\) and no answer; expected"),
         ("a.jsonl", doccano("anne"), r"found the annotator\(s\) a; .*give all the files"),
         (
             "a.jsonl",

@@ -44,10 +44,13 @@ class Export:
 
     rows : one a judgement, with `id`, `article_id` ("" where the export has none), `annotator`,
         each axis's field as a list of codes, and whatever else travelled with the text.
+    unlabelled : one a unit that nobody has judged yet, as far as the export holds it; likewise,
+        without annotator and with empty lists.
     n_left_out : answers that judge nothing: skipped, rejected, or empty where one label is due.
     """
 
     rows: list[Row]
+    unlabelled: list[Row]
     n_left_out: int
 
 
@@ -93,7 +96,7 @@ def read_export(path: Path, taxonomy: Taxonomy) -> Export:
     tool's own number, else a hash of the text. Raises InputError that names every wrong item.
     """
     answers: list[_Answer] = []
-    n_items = 0
+    passed_over: list[_Answer] = []
     for file in _files(path):
         for where, item in file.items:
             reader = _reader(item)
@@ -101,13 +104,12 @@ def read_export(path: Path, taxonomy: Taxonomy) -> Export:
                 keys = ", ".join(map(str, list(item)[:12])) or "none"
                 msg = f"{where}: found an object with the keys {keys}; expected {_EXPECTED}"
                 raise InputError(msg)
-            found = list(reader(item, where, file.stem, taxonomy))
-            n_items += max(1, len(found))
-            answers += [answer for answer in found if not _is_empty(answer, taxonomy)]
+            for answer in reader(item, where, file.stem, taxonomy):
+                (passed_over if _is_empty(answer, taxonomy) else answers).append(answer)
     if problems := [f"{one.where}: {wrong}" for one in answers for wrong in one.wrong]:
         raise bad_rows(str(path), problems)
     if not answers:
-        msg = f"{path}: found {n_items} item(s) and no answer in them; expected {_EXPECTED}"
+        msg = f"{path}: found {len(passed_over)} item(s) and no answer; expected {_EXPECTED}"
         raise InputError(msg)
     for axis in taxonomy.axes:
         if not any(answer.labels.get(axis.name) for answer in answers):
@@ -116,17 +118,28 @@ def read_export(path: Path, taxonomy: Taxonomy) -> Export:
                 f" some of {', '.join(axis.codes)}; in Label Studio name the Choices {axis.name!r}"
             )
             raise InputError(msg)
-    return Export(_rows(answers, taxonomy, str(path)), n_items - len(answers))
+    rows = _rows(answers, taxonomy, str(path))
+    judged = {row.values["id"] for row in rows}
+    nothing: dict[str, Any] = {axis.field: [] for axis in taxonomy.axes}
+    unlabelled = {
+        unit: Row(one.where, {**_described(one.given), **nothing})
+        for one in passed_over
+        if (unit := _identity(one.given)[0]) not in judged
+    }
+    return Export(rows, list(unlabelled.values()), len(passed_over))
 
 
-def labelled_rows(path: Path, taxonomy: Taxonomy) -> list[Row]:
+def labelled_rows(path: Path, taxonomy: Taxonomy, *, with_unlabelled: bool = False) -> list[Row]:
     """One row a unit, as a labelled table has them; several annotators decide by majority.
+
+    with_unlabelled : give the units that nobody has judged too, at the end and without labels.
 
     A label that may stand beside others applies when more than half give it; of those that
     exclude each other the one given most often. Raises InputError that names every tie.
     """
+    export = read_export(path, taxonomy)
     judged: dict[str, list[Row]] = {}
-    for row in read_export(path, taxonomy).rows:
+    for row in export.rows:
         judged.setdefault(row.values["id"], []).append(row)
     problems: list[str] = []
     settled: list[Row] = []
@@ -152,14 +165,14 @@ def labelled_rows(path: Path, taxonomy: Taxonomy) -> list[Row]:
         settled.append(replace(rows[0], values=values))
     if problems:
         raise bad_rows(str(path), problems)
-    return settled
+    return settled + export.unlabelled if with_unlabelled else settled
 
 
 def _rows(answers: Iterable[_Answer], taxonomy: Taxonomy, where: str) -> list[Row]:
     """Whole judgements; in Prodigy one annotator may answer each axis in a dataset of its own."""
     rows: dict[tuple[Any, ...], tuple[Row, dict[str, list[str]]]] = {}
     for answer in answers:
-        unit, article = _identity(answer.given)
+        unit, _ = _identity(answer.given)
         occurrence = 0  # a second answer on the same axis is another judgement, judged later
         while (key := (unit, answer.annotator, occurrence)) in rows and (
             rows[key][1].keys() & answer.labels.keys()
@@ -168,13 +181,8 @@ def _rows(answers: Iterable[_Answer], taxonomy: Taxonomy, where: str) -> list[Ro
         if key in rows:
             rows[key][1].update(answer.labels)
             continue
-        travelled = {
-            name: value
-            for name, value in _flat(answer.given).items()
-            if name not in _NOT_TRAVELLED and not name.startswith("_")
-        }
-        identity = {"id": unit, "article_id": article, "annotator": answer.annotator}
-        rows[key] = (Row(answer.where, travelled | identity), dict(answer.labels))
+        values = {**_described(answer.given), "annotator": answer.annotator}
+        rows[key] = (Row(answer.where, values), dict(answer.labels))
     problems = [
         f"{row.where}: {row.values['annotator']!r} has not judged {row.values['id']!r} on "
         f"{axis.name}; expected an answer on every axis"
@@ -188,6 +196,17 @@ def _rows(answers: Iterable[_Answer], taxonomy: Taxonomy, where: str) -> list[Ro
         replace(row, values={**row.values, **{a.field: labels[a.name] for a in taxonomy.axes}})
         for row, labels in rows.values()
     ]
+
+
+def _described(given: Item) -> dict[str, Any]:
+    """The unit's id, article and text, and what travelled with it through the tool."""
+    travelled = {
+        name: value
+        for name, value in _flat(given).items()
+        if name not in _NOT_TRAVELLED and not name.startswith("_")
+    }
+    unit, article = _identity(given)
+    return {**travelled, "id": unit, "article_id": article}
 
 
 def _identity(given: Item) -> tuple[str, str]:
@@ -289,10 +308,12 @@ def _reader(item: Item) -> _Reader | None:
 
 def _label_studio(item: Item, where: str, _: str, taxonomy: Taxonomy) -> Iterator[_Answer]:
     task = {"id": item.get("id"), **item["data"]}
+    if not item["annotations"]:
+        yield _left_out(where, task)
     for number, annotation in enumerate(item["annotations"], start=1):
         place = f"{where}, annotation {number}"
         if annotation.get("was_cancelled") or annotation.get("skipped"):
-            yield _left_out(place)
+            yield _left_out(place, task)
             continue
         answers: dict[str, list[str]] = {axis.name: [] for axis in taxonomy.axes}
         wrong: list[str] = []
@@ -346,7 +367,7 @@ def _doccano(item: Item, where: str, stem: str, taxonomy: Taxonomy) -> Iterator[
 
 def _prodigy(item: Item, where: str, stem: str, taxonomy: Taxonomy) -> Iterator[_Answer]:
     if item["answer"] != "accept":  # rejected, or passed over
-        yield _left_out(where)
+        yield _left_out(where, item)
         return
     if "accept" not in item:
         view = item.get("_view_id", "binary")
@@ -368,8 +389,8 @@ def _prodigy(item: Item, where: str, stem: str, taxonomy: Taxonomy) -> Iterator[
     yield _Answer(where, annotator, item, labels, wrong)
 
 
-def _left_out(where: str) -> _Answer:
-    return _Answer(where, "", {}, {}, [])
+def _left_out(where: str, given: Item) -> _Answer:
+    return _Answer(where, "", given, {}, [])
 
 
 # Labels.
