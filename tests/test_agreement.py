@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from inference import InputError, Taxonomy
-from training.agreement import Annotations, agreement, read_annotations
+from training.agreement import agreement
+from training.annotations import Annotations, read_annotations
 
 HEADER = "id,annotator,topics,tone\n"
 
@@ -387,7 +388,11 @@ def test_of_many_bad_rows_twenty_are_shown(table, taxonomy):
         ),
         ("a.csv", HEADER, r"a.csv: found a header and no row"),
         ("a.csv", HEADER + "x,A,,neutral\n", r"found the annotator\(s\) A; expected at least"),
-        ("a.xlsx", "", r"a.xlsx: expected a table of single judgements \(.csv, .jsonl, .parq"),
+        (
+            "a.xlsx",
+            "",
+            r"a.xlsx: expected a table of single judgements or an export \(.csv, .jsonl, ",
+        ),
         (
             "a.jsonl",
             '{"id": "x", "annotator": "A", "topics": [], "tone": "neutral"}\n{"id": "y"}\n',

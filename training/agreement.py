@@ -1,15 +1,17 @@
-"""How far annotators agree: Krippendorff's alpha with bootstrap intervals by article.
+"""How far annotators agree: Krippendorff's alpha, Cohen's and Fleiss' kappa, intervals by article.
 
 Krippendorff (2004), Content Analysis, 2nd ed., chapter 11, and (2011), Computing Krippendorff's
 Alpha-Reliability. Passonneau (2006), Measuring Agreement on Set-valued Items (MASI), LREC.
+Cohen (1960), A Coefficient of Agreement for Nominal Scales. Fleiss (1971), Measuring Nominal Scale
+Agreement Among Many Raters; Gwet (2014), Handbook of Inter-Rater Reliability, chapter 2, for units
+with different numbers of judgements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -17,27 +19,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from inference.errors import InputError
-from inference.tables import TABLE_SUFFIXES, Row, read_rows
 from inference.taxonomy import Taxonomy
-from training.label_cells import axis_labels, bad_rows, cell_text
-
-_INTERVAL = (2.5, 97.5)
+from training.annotations import Annotations
+from training.bootstrap import ArticleBootstrap, interval
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Annotations:
-    """Single judgements: what one annotator said of one unit, at most once.
-
-    table : one row a judgement, with the columns `id` (the unit), `article_id`, `annotator`.
-    labels : bool (n_judgements, n_columns), in the taxonomy's column order.
-    """
-
-    taxonomy: Taxonomy
-    table: pd.DataFrame
-    labels: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +46,30 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Kappa:
+    """A kappa with its 95 % percentile interval; NaN and `n_undefined` as in `Agreement`."""
+
+    kappa: float
+    low: float
+    high: float
+    n_undefined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kappas:
+    """Kappa of every label, and of every exclusive axis as a whole.
+
+    n_units : units that it rests on.
+    labels : axis → label → kappa on whether it applies.
+    axes : exclusive axis → kappa on which label it is.
+    """
+
+    n_units: int
+    labels: dict[str, dict[str, Kappa]]
+    axes: dict[str, Kappa]
+
+
+@dataclass(frozen=True, slots=True)
 class AgreementReport:
     """Agreement on every label, and on every axis as a whole.
 
@@ -68,6 +79,10 @@ class AgreementReport:
     n_articles : articles of the pairable units.
     labels : axis → label → agreement on whether it applies.
     axes : axis → nominal alpha of an exclusive axis, of another alpha of label sets under MASI.
+    fleiss : on the pairable units, each with the judgements that it has and weighing alike. To keep
+        only those with one number of judgements would mislead: where a third annotator is called
+        in when two differ, the units with two are those on which they agree.
+    cohen : "A, B" → on the units that both judged; pairs without such a unit are missing.
     """
 
     annotators: dict[str, int]
@@ -78,6 +93,8 @@ class AgreementReport:
     n_draws: int
     labels: dict[str, dict[str, Agreement]]
     axes: dict[str, Agreement]
+    fleiss: Kappas
+    cohen: dict[str, Kappas]
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON, rounded to four digits; what is undefined (NaN) is None."""
@@ -92,62 +109,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def read_annotations(path: Path, taxonomy: Taxonomy) -> Annotations:
-    """Read a table of judgements: `id`, `annotator`, and each axis (`topics` as a|b; `tone`).
-
-    The article is `article_id`, else what stands before the last colon of `id`, else `id`.
-    The same judgement given twice counts once. Raises InputError, naming all bad rows at once.
-    """
-    if path.suffix not in TABLE_SUFFIXES:
-        msg = f"{path}: expected a table of single judgements ({', '.join(TABLE_SUFFIXES)})"
-        raise InputError(msg)
-    problems: list[str] = []
-    judged: dict[tuple[str, str], list[bool]] = {}
-    article_of: dict[str, str] = {}
-    for number, row in enumerate(read_rows(path)):
-        if number == 0 and (missing := {"id", "annotator"} - set(row.values)):
-            msg = (
-                f"{row.where}: column(s) missing: {', '.join(sorted(missing))}; found: "
-                f"{', '.join(row.values)}; expected one judgement a row"
-            )
-            raise InputError(msg)
-        unit, annotator, labels, wrong = _judgement(row, taxonomy)
-        if not wrong and judged.setdefault((unit, annotator), labels) != labels:
-            wrong.append(f"{annotator!r} judges {unit!r} a second time with other labels")
-        article = cell_text(row.values.get("article_id")).strip() or unit.rpartition(":")[0] or unit
-        if not wrong and article_of.setdefault(unit, article) != article:
-            wrong.append(f"{unit!r} is in article {article!r}, above in {article_of[unit]!r}")
-        problems += [f"{row.where}: {problem}" for problem in wrong]
-    if problems:
-        raise bad_rows(str(path), problems)
-    annotators = sorted({annotator for _, annotator in judged})
-    if len(annotators) < 2:
-        found = ", ".join(annotators) or "none"
-        msg = f"{path}: found the annotator(s) {found}; expected at least two to compare"
-        raise InputError(msg)
-    entries = [(unit, article_of[unit], annotator) for unit, annotator in judged]
-    table = pd.DataFrame(entries, columns=["id", "article_id", "annotator"])
-    return Annotations(taxonomy, table, np.array(list(judged.values()), np.bool_))
-
-
-def _judgement(row: Row, taxonomy: Taxonomy) -> tuple[str, str, list[bool], list[str]]:
-    """Unit, annotator and labels of a row, and what is wrong with it."""
-    unit, annotator = (cell_text(row.values.get(name)).strip() for name in ("id", "annotator"))
-    cells = (("id", unit), ("annotator", annotator))
-    wrong = [f"{name} is empty; expected one" for name, text in cells if not text]
-    labels: list[bool] = []
-    for axis in taxonomy.axes:
-        own, problems = axis_labels(axis, row.values)
-        labels += own
-        wrong += problems
-    return unit, annotator, labels, wrong
-
-
 def agreement(
     annotations: Annotations,
     *,
     annotators: Collection[str] | None = None,
-    n_draws: int = 1000,
+    n_draws: int = 2_000,
     seed: int = 0,
 ) -> AgreementReport:
     """Agreement of all annotators, or of those named, on each label and each axis.
@@ -167,49 +133,80 @@ def agreement(
         msg = f"no unit is judged by two of {', '.join(names)}; expected some that are"
         raise InputError(msg)
     unit_of, units = pd.factorize(pairable["id"])
-    articles, article_of = np.unique(
-        pairable.drop_duplicates("id")["article_id"].to_numpy(str), return_inverse=True
-    )
-    rng, n = np.random.default_rng(seed), len(articles)
-    draws = np.zeros((n_draws, n))  # how often each counts; the same for every measure
-    for draw in draws:
-        draw[:] = np.bincount(rng.integers(n, size=n), minlength=n)
-    measure = partial(_measure, unit_of=unit_of, article_of=article_of, draws=draws)
+    articles = pairable.drop_duplicates("id")["article_id"].to_numpy(object)
+    bootstrap = ArticleBootstrap.of(articles, n_draws, seed)
+    judged = annotations.labels[pairable.index]
+    taxonomy = annotations.taxonomy
+
     labels: dict[str, dict[str, Agreement]] = {}
     axes: dict[str, Agreement] = {}
-    for axis, span in annotations.taxonomy.spans():
-        own = annotations.labels[pairable.index, span]
+    for axis, span in taxonomy.spans():
+        own = judged[:, span]
         labels[axis.name] = {
-            code: measure(column.astype(np.int64), 1 - np.eye(2))
+            code: _agreement(column.astype(np.int64), 1 - np.eye(2), unit_of, bootstrap)
             for code, column in zip(axis.codes, own.T, strict=True)
         }
         sets, values = np.unique(own, axis=0, return_inverse=True)
         distance = 1 - np.eye(len(sets)) if axis.exclusive else _masi(sets)
-        axes[axis.name] = measure(values.reshape(-1), distance)
-    judged = pairable["annotator"].value_counts()
-    by_name, n_units = {name: int(judged.get(name, 0)) for name in names}, table["id"].nunique()
-    return AgreementReport(by_name, len(judged), n_units, len(units), n, n_draws, labels, axes)
+        axes[axis.name] = _agreement(values.reshape(-1), distance, unit_of, bootstrap)
+
+    # The row of each unit's judgement by each annotator, -1 where there is none.
+    row_of = np.full((len(units), len(names)), -1)
+    row_of[unit_of, np.searchsorted(names, pairable["annotator"])] = np.arange(len(pairable))
+    cohen: dict[str, Kappas] = {}
+    for one, other in combinations(range(len(names)), 2):
+        rows = row_of[:, (one, other)]
+        both: NDArray[np.bool_] = np.all(rows >= 0, axis=1)
+        if both.any():
+            cohen[f"{names[one]}, {names[other]}"] = _kappas(
+                judged, np.where(both[:, None], rows, -1), taxonomy, bootstrap, _cohen_terms, _cohen
+            )
+    fleiss = _kappas(judged, row_of, taxonomy, bootstrap, _fleiss_terms, _fleiss)
+
+    counts = pairable["annotator"].value_counts()
+    return AgreementReport(
+        annotators={name: int(counts.get(name, 0)) for name in names},
+        n_annotators=len(counts),
+        n_units=table["id"].nunique(),
+        n_pairable=len(units),
+        n_articles=bootstrap.n_articles,
+        n_draws=n_draws,
+        labels=labels,
+        axes=axes,
+        fleiss=fleiss,
+        cohen=cohen,
+    )
 
 
-def _measure(
-    values: Ints, distance: Floats, *, unit_of: Ints, article_of: Ints, draws: Floats
+def _bounds(
+    estimate: float, drawn: Floats, bootstrap: ArticleBootstrap
+) -> tuple[float, float, int]:
+    """The interval, NaN where there is none, and how many draws are undefined."""
+    n_undefined = int(np.isnan(drawn).sum())
+    if np.isnan(estimate) or bootstrap.n_articles < 2:
+        return np.nan, np.nan, n_undefined
+    low, high = interval(drawn).ravel().tolist() if n_undefined < len(drawn) else (np.nan,) * 2
+    return low, high, n_undefined
+
+
+# Krippendorff's alpha.
+
+
+def _agreement(
+    values: Ints, distance: Floats, unit_of: Ints, bootstrap: ArticleBootstrap
 ) -> Agreement:
     """Agreement on the values (n_judgements,) of pairable units."""
-    n_units, n_values = len(article_of), len(distance)
+    n_units, n_values = len(bootstrap.article), len(distance)
     counts = np.bincount(unit_of * n_values + values, minlength=n_units * n_values)
     counts = counts.reshape(n_units, n_values).astype(np.float64)
     # A unit's coincidences, weighted by distance: sums of them are all that alpha needs.
     others = counts.sum(axis=1) - 1
     apart = ((counts @ distance) * counts).sum(axis=1) / others
     equal = (counts * (counts - 1)).sum(axis=1) / others
-    by_article = np.zeros((draws.shape[1], n_values + 1))
-    np.add.at(by_article, article_of, np.column_stack((apart, counts)))
-    alphas = _alpha(draws @ by_article, distance)
-    defined = alphas[~np.isnan(alphas)]
-    alpha, observed = float(_alpha(by_article.sum(axis=0), distance)), equal.sum() / counts.sum()
-    resampled = len(defined) and len(by_article) > 1
-    low, high = np.percentile(defined, _INTERVAL).tolist() if resampled else (np.nan, np.nan)
-    return Agreement(alpha, low, high, float(observed), len(alphas) - len(defined))
+    terms = np.column_stack((apart, counts))
+    alpha, observed = float(_alpha(terms.sum(axis=0), distance)), equal.sum() / counts.sum()
+    low, high, n_undefined = _bounds(alpha, _alpha(bootstrap.sums(terms), distance), bootstrap)
+    return Agreement(alpha, low, high, float(observed), n_undefined)
 
 
 def _alpha(sums: Floats, distance: Floats) -> Floats:
@@ -233,3 +230,69 @@ def _masi(sets: NDArray[np.bool_]) -> Floats:
     jaccard = common / np.maximum(smaller + larger - common, 1)
     monotonicity = np.where(common == smaller, 2 / 3, 1 / 3)  # J is 0 where M should be
     return np.where(common == larger, 0.0, 1 - jaccard * monotonicity)
+
+
+# Kappas. Their terms are summed over units, and kappa is a function of the sums.
+
+
+def _kappas(
+    judged: NDArray[np.bool_],
+    row_of: Ints,
+    taxonomy: Taxonomy,
+    bootstrap: ArticleBootstrap,
+    terms_of: Callable[[Floats], Floats],
+    kappa_of: Callable[[Floats], Floats],
+) -> Kappas:
+    """Kappas of judgements (n_judgements, n_columns).
+
+    row_of : (n_units, n_annotators), -1 where there is none; a unit without any does not count.
+    """
+    given = row_of >= 0
+
+    def kappa(one_hot: NDArray[np.bool_]) -> Kappa:
+        terms = terms_of((one_hot[row_of] & given[..., None]).astype(np.float64))
+        estimate = float(kappa_of(terms.sum(axis=0)))
+        return Kappa(estimate, *_bounds(estimate, kappa_of(bootstrap.sums(terms)), bootstrap))
+
+    labels: dict[str, dict[str, Kappa]] = {}
+    axes: dict[str, Kappa] = {}
+    for axis, span in taxonomy.spans():
+        own = judged[:, span]
+        labels[axis.name] = {
+            code: kappa(np.stack((own[:, i], ~own[:, i]), axis=1))
+            for i, code in enumerate(axis.codes)
+        }
+        if axis.exclusive:
+            axes[axis.name] = kappa(own)
+    return Kappas(int(given.any(axis=1).sum()), labels, axes)
+
+
+def _cohen_terms(one_hot: Floats) -> Floats:
+    """Each unit's cell of the table of two annotators, (n_units, n_values, n_values)."""
+    return one_hot[:, 0, :, None] * one_hot[:, 1, None, :]
+
+
+def _cohen(table: Floats) -> Floats:
+    """(p_o - p_c) / (1 - p_c), Cohen (1960), eq. 1, of tables (…, n_values, n_values)."""
+    n = table.sum(axis=(-2, -1))
+    with np.errstate(invalid="ignore"):  # 0 / 0 where one value occurs, or in an empty draw
+        observed = np.trace(table, axis1=-2, axis2=-1) / n
+        chance = (table.sum(axis=-1) * table.sum(axis=-2)).sum(axis=-1) / n**2
+        return np.asarray((observed - chance) / (1 - chance))
+
+
+def _fleiss_terms(one_hot: Floats) -> Floats:
+    """Each unit's 1, agreement P_i and shares of values, (n_units, 2 + n_values)."""
+    counts = one_hot.sum(axis=1)
+    n_judgements = counts.sum(axis=1)
+    agreeing = (counts * (counts - 1)).sum(axis=1) / (n_judgements * (n_judgements - 1))
+    shares = counts / n_judgements[:, None]
+    return np.column_stack((np.ones(len(counts)), agreeing, shares))
+
+
+def _fleiss(sums: Floats) -> Floats:
+    """(P̄ - P̄_e) / (1 - P̄_e), Fleiss (1971), eq. 7, of sums of terms (…, 2 + n_values)."""
+    with np.errstate(invalid="ignore"):
+        means = sums[..., 1:] / sums[..., :1]
+        chance = (means[..., 1:] ** 2).sum(axis=-1)
+        return np.asarray((means[..., 0] - chance) / (1 - chance))

@@ -10,7 +10,7 @@ from inference import __version__
 from inference.cli import run
 
 # Each is a file in `training/commands`, in the order in which they are used.
-COMMANDS = ("fit", "export", "evaluate", "agreement")
+COMMANDS = ("fit", "export", "evaluate", "agreement", "audit")
 
 
 class _Commands(click.Group):
@@ -35,7 +35,8 @@ def posture_train() -> None:
 
     A CORPUS is a table (.csv, .jsonl, .parquet) of labelled paragraphs with article_id, text, a
     column for each axis (topics as a|b; tone) or a 0/1 column for each label, and optionally
-    heading, preceding and split (train, test); or a folder like data/corpus.
+    heading, preceding and split (train, test); or a folder like data/corpus; or what Label Studio,
+    doccano or Prodigy exports.
     """
 
 

@@ -16,6 +16,7 @@ from inference.article import Paragraph
 from inference.errors import InputError
 from inference.tables import TABLE_SUFFIXES, Row, read_rows
 from inference.taxonomy import Taxonomy
+from training.exports import has_exports, is_export, labelled_rows
 from training.label_cells import axis_labels, bad_rows, cell_text
 
 SPLITS = ("train", "test")
@@ -83,17 +84,27 @@ class LabelledCorpus:
     def read(cls, path: Path, taxonomy: Taxonomy) -> Self:
         """Read a labelled table, or a folder of `articles.csv`, `paragraphs.csv`, `passages.csv`.
 
+        An annotation tool's export is read too; of several annotators the majority decides.
         Raises InputError that names every bad row at once, each by file, line and field.
         """
-        if path.is_dir():
+        articles: dict[str, Mapping[str, Any]] = {}
+        if path.is_dir() and not (path / "paragraphs.csv").exists() and not has_exports(path):
+            msg = (
+                f"{path}: found no paragraphs.csv in the folder; expected a corpus as in "
+                "data/corpus, or an annotation tool's .json or .jsonl files"
+            )
+            raise InputError(msg)
+        if (path / "paragraphs.csv").exists():
             rows, articles = _folder_rows(path)
+        elif path.exists() and is_export(path, taxonomy):
+            rows = ((row, False) for row in labelled_rows(path, taxonomy))
         elif path.suffix.lower() in TABLE_SUFFIXES:
-            rows, articles = ((row, False) for row in read_rows(path)), {}
+            rows = ((row, False) for row in read_rows(path))
         else:
             found = "nothing" if not path.exists() else f"a {path.suffix or 'suffixless'} file"
             msg = (
-                f"{path}: found {found}; expected a labelled table (.csv, .jsonl, .parquet) or a "
-                "folder that holds paragraphs.csv"
+                f"{path}: found {found}; expected a labelled table (.csv, .jsonl, .parquet), a "
+                "folder that holds paragraphs.csv, or an annotation tool's export (.json, .zip)"
             )
             raise InputError(msg)
         return cls._of_rows(rows, articles, taxonomy, str(path))
@@ -139,11 +150,6 @@ def _folder_rows(
     folder: Path,
 ) -> tuple[Iterator[tuple[Row, bool]], dict[str, Mapping[str, Any]]]:
     paragraphs, passages = folder / "paragraphs.csv", folder / "passages.csv"
-    if not paragraphs.exists():
-        msg = (
-            f"{folder}: found no paragraphs.csv in the folder; expected a corpus as in data/corpus"
-        )
-        raise InputError(msg)
     articles: dict[str, Mapping[str, Any]] = {}
     if (folder / "articles.csv").exists():
         for row in read_rows(folder / "articles.csv"):

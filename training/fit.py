@@ -43,7 +43,7 @@ class FittedModel:
 
 def fit(
     corpus: LabelledCorpus,
-    recipe: Recipe = LinearRecipe(),  # noqa: B008 - frozen
+    recipe: Recipe = LinearRecipe(),
     report: Report = lambda _: None,
     track: Track = untracked,
 ) -> FittedModel:
@@ -60,7 +60,7 @@ def fit(
     # 1) Hold out articles; they are looked at once, at the end.
     corpus = hold_out(corpus, recipe.test_share, recipe.seed)
     train, test = corpus.split("train"), corpus.split("test")
-    _check_examples(train, recipe)
+    check_examples(train, recipe)
     report(_described(train, test))
 
     # 2) Train, and predict training paragraphs with a model that has not seen their article.
@@ -87,7 +87,8 @@ def fit(
     return FittedModel(scorer, provenance, held_out, chosen.scores, learned.extra_files)
 
 
-def _check_examples(train: LabelledCorpus, recipe: Recipe) -> None:
+def check_examples(train: LabelledCorpus, recipe: Recipe) -> None:
+    """Raise InputError that names the labels with too few examples to learn from."""
     # Passages train in every fold, so each counts as an article of its own here.
     sources = np.where(
         train.table["passage"], train.table["id"].astype(str), train.article_ids.astype(str)

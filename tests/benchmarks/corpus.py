@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from training.config import DEFAULT_CONFIG, LinearRecipe
 
 from inference.phrases import PhraseMatcher
 from inference.tables import read_rows
@@ -25,12 +24,12 @@ from training.calibrate import fit_calibration, fit_rule
 from training.corpus import LabelledCorpus
 from training.folds import article_folds
 from training.label_cells import axis_labels
-from training.linear import Counted, cross_validate, fit_estimator
+from training.linear import Counted, LinearRecipe, cross_validate, fit_estimator
 from training.metrics import Scores, score_predictions
 
 ROOT = Path(__file__).parents[2]
 SETTING = (30.0, 1.0)
-_WITHOUT_CLASSES = replace(DEFAULT_CONFIG, min_documents=(3, 5, 1 << 30))
+_WITHOUT_CLASSES = LinearRecipe(min_documents=(3, 5, 1 << 30))
 # The passages' series by the prefix of their ids: the pilot's, then rounds of about 350.
 ROUNDS = (("p",), ("n1", "n2"), ("n3", "n4"), ("n5", "n6"), ("n7", "n8"))
 
@@ -56,7 +55,7 @@ def main(real_path: Path | None) -> None:
     ids = corpus.table["id"].astype(str)
     passage = corpus.table["passage"].to_numpy(bool)
     show("without passages", corpus.where(~passage))
-    show("without lexicon", corpus, config=_WITHOUT_CLASSES)
+    show("without lexicon", corpus, recipe=_WITHOUT_CLASSES)
     show("without masking", corpus, names=PhraseMatcher.of([], []))
     pilot = corpus.where(~ids.str.match(r"[gn]\d"))
     show("pilot texts, labels after blind annotation", pilot)
@@ -78,16 +77,16 @@ def main(real_path: Path | None) -> None:
 def _measure(
     part: LabelledCorpus,
     real: Real,
-    config: LinearRecipe = DEFAULT_CONFIG,
+    recipe: LinearRecipe = LinearRecipe(),
     names: PhraseMatcher | None = None,
 ) -> tuple[Scores, Scores | None]:
     counted = Counted.of(part)
     if names is not None:
         counted.ngrams.names_ = names
         counted = Counted(counted.ngrams, counted.ngrams.transform(part.texts))
-    folds = article_folds(part, config.n_folds, config.seed)
+    folds = article_folds(part, recipe.n_folds, recipe.seed)
     own = folds >= 0
-    out_of_fold = cross_validate(counted, part, folds, [SETTING], config)[SETTING][own]
+    out_of_fold = cross_validate(counted, part, folds, [SETTING], recipe)[SETTING][own]
     taxonomy, labels = part.taxonomy, part.labels[own]
     calibration = fit_calibration(out_of_fold, labels, taxonomy)
     calibrated = calibration.apply(out_of_fold, taxonomy)
@@ -99,7 +98,7 @@ def _measure(
 
     if real is None:
         return scores(calibrated, labels), None
-    estimator = fit_estimator(counted, part, SETTING, config)
+    estimator = fit_estimator(counted, part, SETTING, recipe)
     there = calibration.apply(estimator.predict_proba(real[0]), taxonomy)
     return scores(calibrated, labels), scores(there, real[1])
 

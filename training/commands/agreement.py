@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from training.agreement import AgreementReport, agreement, read_annotations
+from training.agreement import Agreement, AgreementReport, Kappa, Kappas, agreement
+from training.annotations import read_annotations
 from training.commands.options import (
     PATH,
     format_option,
@@ -17,27 +20,37 @@ from training.commands.options import (
     taxonomy_option,
     wants_json,
 )
+from training.commands.terminal import say
+
+_PAIRS_ABREAST = 2  # at 80 columns
 
 
 @click.command("agreement")
-@click.argument("annotations", type=PATH)
+@click.argument("annotations", type=PATH, nargs=-1, required=True)
 @taxonomy_option
 @click.option(
     "--annotator",
     "annotators",
     multiple=True,
-    help="Compare these alone; give it once for each. Default: all in the table.",
+    help="Compare these alone; give it once for each. Default: all that are found.",
 )
 @format_option
 def command(
-    annotations: Path, taxonomy: Path | None, annotators: tuple[str, ...], format_: str | None
+    annotations: tuple[Path, ...],
+    taxonomy: Path | None,
+    annotators: tuple[str, ...],
+    format_: str | None,
 ) -> None:
-    """Print Krippendorff's alpha of the annotators in ANNOTATIONS, with intervals by article.
+    """Print how far the annotators in ANNOTATIONS agree, with intervals by article.
 
     ANNOTATIONS is a table (.csv, .jsonl, .parquet) with one judgement a row: id, annotator, and
-    the labels as in a corpus (topics as a|b; tone); optionally article_id.
+    the labels as in a corpus (topics as a|b; tone); optionally article_id. Or what an annotation
+    tool exports, as files, a folder or a zip: Label Studio (JSON, JSON-MIN), doccano (JSONL, a
+    file an annotator), Prodigy (db-out of choices).
     """
     judged = read_annotations(annotations, taxonomy_of(taxonomy))
+    if judged.n_left_out:
+        say(f"left out {judged.n_left_out} answer(s) that were skipped, rejected or empty")
     _show(agreement(judged, annotators=annotators or None), format_)
 
 
@@ -45,24 +58,62 @@ def _show(report: AgreementReport, format_: str | None) -> None:
     if wants_json(format_):
         print(json.dumps(report.to_dict()))
         return
-    table = Table(
-        title=f"{report.n_pairable} units of {report.n_articles} articles, judged twice or more by "
-        f"{report.n_annotators} annotators",
-        title_justify="left",
-    )
-    table.add_column("label")
-    for header in ("alpha", "95 % interval", "same"):
-        table.add_column(header, justify="right")
-    for axis, labels in report.labels.items():
-        rows = [(f"{axis}.{code}", one) for code, one in labels.items()]
-        for name, one in [*rows, (f"[bold]{axis}, whole", report.axes[axis])]:
-            table.add_row(
-                name, f"{one.alpha:.3f}", f"{one.low:.3f} to {one.high:.3f}", f"{one.observed:.1%}"
-            )
-        table.add_section()
     console = Console()
+    fleiss = report.fleiss
+    table = _table(
+        f"{report.n_pairable} units of {report.n_articles} articles, judged twice or more by "
+        f"{report.n_annotators} annotators",
+        ("alpha", "95 % interval", "same", "Fleiss", "95 % interval"),
+    )
+    for axis, labels in report.labels.items():
+        whole = report.axes[axis]
+        for name, one, kappa in [
+            *((f"{axis}.{code}", one, fleiss.labels[axis][code]) for code, one in labels.items()),
+            (f"{axis}, whole", whole, fleiss.axes.get(axis)),
+        ]:
+            cells = (_kappa(kappa), _interval(kappa)) if kappa else ("", "")
+            table.add_row(name, f"{one.alpha:.3f}", _interval(one), f"{one.observed:.1%}", *cells)
+        table.add_section()
     console.print(table)
+    pairs = list(report.cohen.items())
+    for start in range(0, len(pairs), _PAIRS_ABREAST):
+        console.print(_cohen_table(pairs[start : start + _PAIRS_ABREAST]))
     console.print(
         "alpha: Krippendorff's, 1 is perfect and 0 is chance; of label sets under MASI distance. "
-        "From 0.80 labels may be relied on, from 0.667 tentatively. Intervals by article."
+        "From 0.80 labels may be relied on, from 0.667 tentatively. same: equal judgements. "
+        "Fleiss: kappa of all annotators, each unit with as many as judged it. Where a third was "
+        "asked because two differed, a pair's units are no fair sample, and its kappa is no figure "
+        "of that annotator. Intervals by article.",
+        highlight=False,
     )
+
+
+def _cohen_table(pairs: list[tuple[str, Kappas]]) -> Table:
+    headers = [f"{name}\n{kappas.n_units} units" for name, kappas in pairs]
+    table = _table("Cohen's kappa of each two annotators", headers)
+    first = pairs[0][1]
+    for axis, labels in first.labels.items():
+        for code in labels:
+            cells = (kappas.labels[axis][code] for _, kappas in pairs)
+            table.add_row(f"{axis}.{code}", *(f"{_kappa(x)} {_interval(x)}" for x in cells))
+        if axis in first.axes:
+            cells = (kappas.axes[axis] for _, kappas in pairs)
+            table.add_row(f"{axis}, whole", *(f"{_kappa(x)} {_interval(x)}" for x in cells))
+        table.add_section()
+    return table
+
+
+def _table(title: str, headers: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("label", overflow="fold")
+    for header in headers:
+        table.add_column(header, justify="right", no_wrap="\n" not in header)
+    return table
+
+
+def _kappa(one: Kappa) -> str:
+    return f"{one.kappa:.3f}"
+
+
+def _interval(one: Agreement | Kappa) -> str:
+    return f"{one.low:.3f}–{one.high:.3f}"

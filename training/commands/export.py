@@ -12,7 +12,7 @@ from inference.artefact import read_model
 from training.commands.options import PATH, format_option, wants_json
 from training.commands.terminal import say
 from training.corpus import LabelledCorpus
-from training.export import export
+from training.runtime_export import export
 
 
 @click.command("export")
