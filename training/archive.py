@@ -111,8 +111,9 @@ class ScoredArchive:
                 counted = pc.value_counts(ids)
                 twice = counted.filter(pc.greater(counted.field("counts"), 1))[0]["values"]
                 msg = (
-                    f"{where}: {n - n_ids} paragraph(s) stand a second time (the first: {twice.as_py()!r}); "
-                    "expected each id and index once; score the archive again without copies"
+                    f"{where}: {n - n_ids} paragraph(s) stand a second time (the first: "
+                    f"{twice.as_py()!r}); expected each id and index once; score the archive "
+                    "again without copies"
                 )
                 raise InputError(msg)
         probabilities = np.concatenate([part.probabilities for part in parts])
@@ -259,11 +260,11 @@ def _fast_parts(path: Path, wanted: _Wanted) -> Iterator[_Part]:
     """Block by block with Arrow's readers, which leave unread what is not wanted."""
     readers = {".parquet": _parquet_tables, ".csv": _csv_tables, ".jsonl": _json_tables}
     for table in readers[path.suffix.lower()](path, wanted):
+        own = table
         if "record" in table.column_names:
-            table = table.filter(pc.equal(table["record"].cast(pa.string()), "paragraph"))
-        columns = {name: table[name].combine_chunks() for name in table.column_names}
-        if len(table):
-            yield _part(columns, wanted)
+            own = table.filter(pc.equal(table["record"].cast(pa.string()), "paragraph"))
+        if len(own):
+            yield _part({name: own[name].combine_chunks() for name in own.column_names}, wanted)
 
 
 def _parquet_tables(path: Path, wanted: _Wanted) -> Iterator[Any]:

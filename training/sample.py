@@ -98,9 +98,9 @@ def _proportional(archive: ScoredArchive, n: int, rng: np.random.Generator) -> t
     """Systematic sampling with probability proportional to doubt, mixed with equal chances.
 
     Doubt is the standard deviation of the residual if the model is calibrated, the best choice for
-    a corrected share (Zrnic and Candès 2024, Active Statistical Inference, section 4; Särndal,
-    Swensson and Wretman 1992, section 12.2). The list is ordered by decided label and within it by
-    article, so that steps along it (ibid., section 3.6.3) seldom take two neighbours.
+    a corrected share (Zrnic and Candès 2024, Active Statistical Inference, ICML; Särndal,
+    Swensson and Wretman 1992, chapter 12). The list is ordered by decided label and within it by
+    article, so that steps along it (ibid., section 3.6) seldom take two neighbours.
     """
     probability = inclusion_by_doubt(_doubt(archive), n)
     # Articles in random order: the list has no period for the steps to fall in with.
