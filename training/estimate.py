@@ -47,7 +47,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from inference.errors import InputError
 from inference.taxonomy import Taxonomy
@@ -309,7 +309,7 @@ def _naive(n: Floats, sums: Floats) -> Share:
 def _share(share: float, variance: float, n_effective: float, freedom: int) -> Share:
     """With Wilson's interval for `n_effective` observations."""
     share = min(max(float(share), 0.0), 1.0)
-    quantile = float(student.ppf((1 + LEVEL) / 2, freedom))
+    quantile = float(stdtrit(freedom, (1 + LEVEL) / 2))  # of Student's t
     pull = quantile**2 / n_effective
     middle = (share + pull / 2) / (1 + pull)
     half = np.sqrt(pull * share * (1 - share) + pull**2 / 4) / (1 + pull)
@@ -328,11 +328,12 @@ def _rows_in(archive: ScoredArchive, sample: LabelledSample) -> Ints:
             f"archive's, {', '.join(archive.taxonomy.column_names)}; read both with one taxonomy"
         )
         raise InputError(msg)
-    rows = archive.rows_of(sample.ids)
+    ids = sample.ids
+    rows = archive.rows_of(ids)
     if (unknown := rows < 0).any():
         msg = (
             f"{unknown.sum()} of {len(sample)} labelled paragraphs are not in the archive (the "
-            f"first: id {sample.ids[int(unknown.argmax())]!r}); expected the archive from which "
+            f"first: id {ids[int(unknown.argmax())]!r}); expected the archive from which "
             "the sample was drawn; give that one"
         )
         raise InputError(msg)

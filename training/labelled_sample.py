@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from inference.errors import InputError
@@ -16,30 +15,29 @@ from inference.tables import TABLE_SUFFIXES, Row, read_rows
 from inference.taxonomy import Taxonomy
 from training.label_cells import axis_labels, bad_rows, cell_text
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledSample:
     """Paragraphs of an archive with their labels and their chance of being in the sample.
 
-    table : one row a paragraph, `id`, `article_id`, `text` and the other columns as text.
+    ids, texts : the paragraphs' ids in the archive, and their texts ("" where the table has none).
     labels : bool (n_labelled, n_columns).
     inclusion_probability : (n_labelled,), in (0, 1].
     n_drawn : how many were drawn; more than there are rows where labelling stopped early.
     """
 
     taxonomy: Taxonomy
-    table: pd.DataFrame
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
     labels: NDArray[np.bool_]
     inclusion_probability: NDArray[np.float64]
     n_drawn: int
 
     def __len__(self) -> int:
-        return len(self.table)
-
-    @property
-    def ids(self) -> list[str]:
-        """The paragraphs' ids in the archive."""
-        return list(self.table["id"])
+        return len(self.ids)
 
     @classmethod
     def read(cls, path: Path, taxonomy: Taxonomy) -> Self:
@@ -120,7 +118,8 @@ class LabelledSample:
         share = len(entries) / len(draws)
         return cls(
             taxonomy,
-            pd.DataFrame(entries),
+            tuple(values["id"] for values in entries),
+            tuple(values.get("text", "") for values in entries),
             np.array(labels, np.bool_),
             np.array(chances) * share,
             len(draws),
