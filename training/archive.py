@@ -66,6 +66,9 @@ class ScoredArchive:
     def read(cls, path: Path, taxonomy: Taxonomy, columns: Sequence[str] = ()) -> Self:
         """Read the output of `posture score` (.jsonl, .csv, .parquet), and these other columns.
 
+        A column that is not there is read from `input.NAME`, where `--unit paragraph` keeps a
+        row's own date, title, source and url.
+
         Raises InputError for another taxonomy, a column that is missing, a probability that is
         none, and an id that stands twice.
         """
@@ -79,7 +82,7 @@ class ScoredArchive:
         wanted = _Wanted(taxonomy, tuple(columns))
         try:
             parts = list(_fast_parts(path, wanted))
-        except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError):
+        except (pa.ArrowException, json.JSONDecodeError, UnicodeDecodeError):
             # What Arrow cannot parse is read row by row: other encodings and flat JSON pass there,
             # and what is broken is named by its line.
             parts = list(_slow_parts(path, wanted))
@@ -89,9 +92,9 @@ class ScoredArchive:
     def of_frame(cls, frame: pd.DataFrame, taxonomy: Taxonomy, columns: Sequence[str] = ()) -> Self:
         """From a data frame as `Scorer.score_frame` gives it."""
         wanted = _Wanted(taxonomy, tuple(columns))
-        wanted.check(list(frame.columns), "the frame")
         table = {
-            name: pa.array(frame[name], from_pandas=True) for name in wanted.names if name in frame
+            name: pa.array(frame[name], from_pandas=True)
+            for name in wanted.among(list(frame.columns), "the frame")
         }
         return cls._of_parts([_part(table, wanted)], wanted, "the frame")
 
@@ -146,13 +149,8 @@ class _Wanted:
         fields = [axis.field for axis in self.taxonomy.axes]
         return ["id", *fields, *(f"p.{name}" for name in self.taxonomy.column_names)]
 
-    @property
-    def names(self) -> list[str]:
-        """All of them, each once."""
-        return list(dict.fromkeys((*_PLACE, *self.scored, *self.columns)))
-
-    def check(self, found: Sequence[str], where: str) -> None:
-        """Raise InputError where one is missing."""
+    def among(self, found: Sequence[str], where: str) -> list[str]:
+        """Those of the columns found that are read. Raises InputError where one is missing."""
         if missing := [name for name in self.scored if name not in found]:
             msg = (
                 f"{where}: column(s) missing: {', '.join(missing)}; expected what posture score "
@@ -166,12 +164,16 @@ class _Wanted:
                 f"{', '.join(self.taxonomy.column_names)}; give the model's own with --taxonomy"
             )
             raise InputError(msg)
-        if absent := [name for name in self.columns if name not in found]:
+        sources = [name if name in found else f"input.{name}" for name in self.columns]
+        if absent := [
+            name for name, s in zip(self.columns, sources, strict=True) if s not in found
+        ]:
             others = [
                 name for name in found if not name.startswith(("p.", "share.", "confidence."))
             ]
             msg = f"{where}: no column {absent[0]!r}; found {', '.join(others)}; choose one of them"
             raise InputError(msg)
+        return [name for name in dict.fromkeys((*_PLACE, *self.scored, *sources)) if name in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def _part(table: Mapping[str, Any], wanted: _Wanted) -> _Part:
         pc.if_else(pc.equal(article, ""), pa.scalar(None, pa.string()), article),
         probabilities,
         applies,
-        {name: texts[name] for name in wanted.columns},
+        {name: texts[name] if name in texts else texts[f"input.{name}"] for name in wanted.columns},
     )
 
 
@@ -271,11 +273,8 @@ def _parquet_tables(path: Path, wanted: _Wanted) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(path)
-    found = file.schema_arrow.names
-    wanted.check(found, str(path))
-    for batch in file.iter_batches(
-        1 << 16, columns=[name for name in wanted.names if name in found]
-    ):
+    names = wanted.among(file.schema_arrow.names, str(path))
+    for batch in file.iter_batches(1 << 16, columns=names):
         yield pa.Table.from_batches([batch])
 
 
@@ -286,8 +285,7 @@ def _csv_tables(path: Path, wanted: _Wanted) -> Iterator[Any]:
         first = text.readline()
     separator = max(",;\t", key=first.count)
     found = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
-    wanted.check(found, str(path))
-    own = [name for name in wanted.names if name in found]
+    own = wanted.among(found, str(path))
     types = {name: pa.float64() if name.startswith("p.") else pa.string() for name in own}
     reader = pv.open_csv(
         path,
@@ -309,11 +307,10 @@ def _json_tables(path: Path, wanted: _Wanted) -> Iterator[Any]:
 
     with path.open("rb") as file:
         first = json.loads(next((line for line in file if line.strip()), b"{}"))
-    if "probabilities" not in first:
-        msg = "the records are flat"
+    if not isinstance(first, dict) or "probabilities" not in first:
+        msg = "flat records, or none"
         raise pa.ArrowInvalid(msg)
-    found = [*flat(first)]
-    wanted.check(found, str(path))
+    names = wanted.among([*flat(first)], str(path))
     taxonomy = wanted.taxonomy
     fields = {axis.field: axis for axis in taxonomy.axes}
     types = {
@@ -322,13 +319,13 @@ def _json_tables(path: Path, wanted: _Wanted) -> Iterator[Any]:
         else pa.list_(pa.string())
         if name in fields and not fields[name].exclusive
         else pa.string()
-        for name in wanted.names
+        for name in names
         if not name.startswith("p.")
     }
     nested = pa.struct(
         [
             (axis.name, pa.struct([(code, pa.float64()) for code in axis.codes]))
-            for axis in wanted.taxonomy.axes
+            for axis in taxonomy.axes
         ]
     )
     reader = pj.open_json(
@@ -355,15 +352,10 @@ def _slow_parts(path: Path, wanted: _Wanted) -> Iterator[_Part]:
         for row in read_rows(path)
         if row.values.get("record", "paragraph") == "paragraph"
     )
-    first = True
+    names: list[str] = []
     while block := list(islice(rows, _SLOW_ROWS)):
-        if first:
-            wanted.check(list(block[0][1]), block[0][0])
-            first = False
-        present = (*block[0][1], *wanted.columns)
-        yield _part(
-            {name: _column(name, block) for name in wanted.names if name in present}, wanted
-        )
+        names = names or wanted.among(list(block[0][1]), block[0][0])
+        yield _part({name: _column(name, block) for name in names}, wanted)
 
 
 def _column(name: str, block: Sequence[tuple[str, Mapping[str, Any]]]) -> pa.Array:

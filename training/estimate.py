@@ -316,8 +316,8 @@ def _share(share: float, variance: float, n_effective: float, freedom: int) -> S
     return Share(
         share,
         float(np.sqrt(variance)),
-        max(0.0, float(middle - half)),
-        min(1.0, float(middle + half)),
+        max(0.0, min(share, float(middle - half))),  # rounding takes a bound past 0, 1 or the share
+        min(1.0, max(share, float(middle + half))),
     )
 
 

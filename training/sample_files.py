@@ -27,6 +27,7 @@ FORMATS = ("csv", "label-studio", "doccano")
 _FORMAT_OF_SUFFIX = {".csv": "csv", ".json": "label-studio", ".jsonl": "doccano"}
 _OF_THE_MODEL = ("abstained", "confidence", "probabilities", "summary", "n_paragraphs")
 _OF_THE_MODEL_PREFIXES = ("p.", "confidence.", "share.")
+_ABOUT = ("title", "date", "source", "url")
 _PLACE = ("record", "id", "index", "start", "end", "article_id", "heading", "text")
 
 Task = dict[str, Any]
@@ -178,9 +179,14 @@ def interface(taxonomy: Taxonomy) -> str:
 
 def _travelling(values: Mapping[str, Any], fields: set[str]) -> Task:
     """The columns that describe a paragraph and do not come from the model."""
+    # Where a row is a paragraph, `posture score` keeps its date and source as `input.date`, ….
+    own = {
+        name.removeprefix("input.") if name.removeprefix("input.") in _ABOUT else name: value
+        for name, value in values.items()
+    }
     return {
         name: None if value != value else value  # noqa: PLR0124 - NaN
-        for name, value in values.items()
+        for name, value in own.items()
         if name not in (*_PLACE, *_OF_THE_MODEL)
         and name not in fields
         and not name.startswith(_OF_THE_MODEL_PREFIXES)
