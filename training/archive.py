@@ -21,7 +21,7 @@ from inference.records import flat
 from inference.tables import TABLE_SUFFIXES, read_rows
 from inference.taxonomy import Axis, Taxonomy
 
-_BLOCK_BYTES = 1 << 24
+_BLOCK_BYTES = 1 << 22
 _SLOW_ROWS = 10_000
 _PLACE = ("record", "id", "index", "article_id")
 

@@ -63,7 +63,7 @@ _ISO_DATE = {
     "month": re.compile(r"\d{4}-(0[1-9]|1[0-2])(?!\d)"),
     "year": re.compile(r"\d{4}(?!\d)"),
 }
-_PERIODS = {"month": 7, "year": 4}  # characters of an ISO date
+PERIODS = {"month": 7, "year": 4}  # characters of an ISO date
 
 _SHARES = ("corrected", "classical", "counted", "expected")
 
@@ -148,7 +148,7 @@ def columns_for(by: str | None) -> tuple[str, ...]:
     """The archive's columns that grouping reads: `date` for "month" and "year"."""
     if by is None:
         return ()
-    return ("date",) if by in _PERIODS else (by,)
+    return ("date",) if by in PERIODS else (by,)
 
 
 def estimate(archive: ScoredArchive, sample: LabelledSample, by: str | None = None) -> Estimates:
@@ -376,12 +376,12 @@ def _groups(archive: ScoredArchive, by: str | None) -> tuple[list[str], Ints]:
 def _group_name(cell: str, by: str) -> str:
     if not cell.strip():
         return WITHOUT_GROUP
-    if by not in _PERIODS:
+    if by not in PERIODS:
         return cell
     if not _ISO_DATE[by].match(cell):
         msg = f"date {cell!r}; expected an ISO date like 2024-01-18; mend the archive's dates"
         raise InputError(msg)
-    return cell[: _PERIODS[by]]
+    return cell[: PERIODS[by]]
 
 
 def _flat(row: LabelEstimate) -> dict[str, Any]:

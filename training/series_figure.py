@@ -1,4 +1,4 @@
-"""A plot over time, or over any groups: corrected shares with intervals, events drawn on it."""
+"""A plot over time: corrected shares with their intervals, and events."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import nan
 from pathlib import Path
 from textwrap import shorten, wrap
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from inference.destination import destination
 from inference.errors import InputError
 from inference.tables import read_rows
-from training.estimate import TOO_FEW_ARTICLES, WITHOUT_GROUP, Estimates, LabelEstimate
+from training.estimate import (
+    PERIODS,
+    TOO_FEW_ARTICLES,
+    WITHOUT_GROUP,
+    Estimates,
+    LabelEstimate,
+    Share,
+)
 from training.label_cells import cell_text
 from training.palette import label_colours
 
@@ -30,6 +38,11 @@ _FAINT = "#999999"
 _TITLE, _TICKS, _NOTES = 9.5, 8.5, 7.5  # points
 _TITLE_WIDTH, _NOTE_WIDTH = 48, 52  # characters
 _LINE = 0.14  # inches, of a note
+_COUNTED: dict[str, Any] = {
+    "color": _FAINT,
+    "linewidth": 0.7,
+    "label": "counted by the model",
+}
 _CORRECTED: dict[str, Any] = {
     "linestyle": "none",
     "marker": "o",
@@ -88,23 +101,20 @@ def write_series(estimates: Estimates, output: Path, events: Sequence[Event] = (
 def draw_series(estimates: Estimates, events: Sequence[Event] = ()) -> Figure:
     """One panel a label: corrected shares with their intervals, and the counted share as a line.
 
-    Groups with too few labels have no corrected share, and paragraphs without a group no place.
+    Periods with too few labels have a gap. Events outside the series are left out.
 
-    Raises InputError without groups, and for events on groups that are no months or years.
+    Raises InputError for estimates that are not by month or year.
     """
     import matplotlib.dates as mdates
     from matplotlib.figure import Figure
 
     groups = {name: rows for name, rows in estimates.groups.items() if name != WITHOUT_GROUP}
-    over_time = estimates.by in ("month", "year")
-    if not groups:
-        msg = "a series needs groups; expected estimates by month, year or a column with values"
+    if estimates.by not in PERIODS or not groups:
+        msg = f"a series runs over months or years; found groups by {estimates.by}, {len(groups)}"
         raise InputError(msg)
-    if events and not over_time:
-        msg = f"events have no place among groups of {estimates.by}; expected --by month or year"
-        raise InputError(msg)
-    x: list[Any] = [_middle(name) for name in groups] if over_time else list(range(len(groups)))
-    shown = [event for event in events if _start(min(groups)) <= event.day <= _end(max(groups))]
+    x = [_middle(name) for name in groups]
+    start, end = _start(min(groups)), _end(max(groups))
+    shown = [event for event in events if start <= event.day <= end]
     names = estimates.taxonomy.column_names
     labels = [label for axis in estimates.taxonomy.axes for label in axis.labels]
     n_rows = -(-(len(labels) + 1) // _PANELS_IN_A_ROW)  # one panel is the key's
@@ -118,7 +128,7 @@ def draw_series(estimates: Estimates, events: Sequence[Event] = ()) -> Figure:
     colours = label_colours(estimates.taxonomy)
     for column, (panel, label) in enumerate(zip(panels, labels, strict=False)):
         rows = [rows[column] for rows in groups.values()]
-        _draw_shares(panel, x, rows, colours[names[column]], joined=over_time)
+        _draw_shares(panel, x, rows, colours[names[column]])
         panel.set_title(shorten(label.en, _TITLE_WIDTH), loc="left", fontsize=_TITLE)
         panel.tick_params(labelsize=_TICKS)
         for number, event in enumerate(shown, start=1):
@@ -133,47 +143,26 @@ def draw_series(estimates: Estimates, events: Sequence[Event] = ()) -> Figure:
                 va="top",
                 fontsize=7,
             )
-        if over_time:
-            first, last = mdates.date2num([_start(min(groups)), _end(max(groups))])
-            panel.set_xlim(first, last)
-            locator = mdates.AutoDateLocator(minticks=3, maxticks=7)
-            panel.xaxis.set_major_locator(locator)
-            panel.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
-        else:
-            panel.set_xticks(x, list(groups), rotation=30, ha="right", rotation_mode="anchor")
+        panel.set_xlim(*mdates.date2num([start, end]))
+        locator = mdates.AutoDateLocator(minticks=3, maxticks=7)
+        panel.xaxis.set_major_locator(locator)
+        panel.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
     for panel in panels[len(labels) :]:
         panel.set_axis_off()
     _write_key(key, notes)
     return figure
 
 
-def _draw_shares(
-    panel: Axes, x: Sequence[Any], rows: Sequence[LabelEstimate], colour: str, *, joined: bool
-) -> None:
-    known = [(at, row.corrected) for at, row in zip(x, rows, strict=True) if row.corrected]
-    at = [place for place, _ in known]
-    middle = [100 * share.share for _, share in known]
-    below = [100 * (share.share - share.low) for _, share in known]
-    above = [100 * (share.high - share.share) for _, share in known]
-    panel.plot(
-        x,
-        [100 * row.counted.share for row in rows],
-        color=_FAINT,
-        linewidth=0.9,
-        linestyle="-" if joined else "none",
-        marker="" if joined else "x",
-        markersize=4,
-        zorder=2,
-    )
-    if joined:
-        panel.plot(at, middle, color=colour, linewidth=0.9, alpha=0.6, zorder=3)
+def _draw_shares(panel: Axes, x: Sequence[Any], rows: Sequence[LabelEstimate], colour: str) -> None:
+    unknown = Share(nan, nan, nan, nan)  # a gap in the line
+    shares = [row.corrected or unknown for row in rows]
+    middle = [100 * one.share for one in shares]
+    below = [100 * (one.share - one.low) for one in shares]
+    above = [100 * (one.high - one.share) for one in shares]
+    panel.plot(x, [100 * row.counted.share for row in rows], zorder=2, **_COUNTED)
+    panel.plot(x, middle, color=colour, linewidth=0.9, alpha=0.6, zorder=3)
     panel.errorbar(
-        at,
-        middle,
-        yerr=(below, above),
-        color=colour,
-        zorder=4,
-        **_CORRECTED,
+        x, middle, yerr=(below, above), color=colour, zorder=4, clip_on=False, **_CORRECTED
     )
     highest = max(
         100 * max(row.counted.share, row.corrected.high if row.corrected else 0) for row in rows
@@ -200,10 +189,11 @@ def _notes(events: Sequence[Event]) -> list[str]:
 def _write_key(key: Axes, notes: Sequence[str]) -> None:
     """What the marks mean, in a panel of its own."""
     key.set_axis_off()
-    nan = float("nan")
-    key.errorbar([nan], [nan], [nan], color=_INK, **_CORRECTED)
-    key.plot([nan], [nan], color=_FAINT, linewidth=0.9, label="counted by the model")
-    key.legend(loc="upper left", frameon=False, fontsize=_NOTES, borderaxespad=0)
+    marks = [
+        key.errorbar([nan], [nan], [nan], color=_INK, **_CORRECTED),
+        *key.plot([nan], [nan], **_COUNTED),
+    ]
+    key.legend(handles=marks, loc="upper left", frameon=False, fontsize=_NOTES, borderaxespad=0)
     key.annotate(
         "\n".join(notes),
         (0, 1),

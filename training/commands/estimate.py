@@ -17,6 +17,7 @@ from training.archive import ScoredArchive
 from training.commands.options import PATH, taxonomy_of, taxonomy_option
 from training.commands.terminal import progress, say
 from training.estimate import (
+    PERIODS,
     TOO_FEW_ARTICLES,
     Estimates,
     LabelEstimate,
@@ -102,8 +103,8 @@ def _check_figure(by: str | None, figure: Path | None, events: Path | None) -> N
         from training.series_figure import check_figure
 
         check_figure(figure)
-    if figure and not by:
-        msg = "--figure draws a series; say by what, as --by month"
+    if figure and by not in PERIODS:
+        msg = "--figure draws a series over time; add --by month or --by year"
         raise click.UsageError(msg)
     if events and not figure:
         msg = "--events are drawn on a figure; say where to, as --figure series.svg"
