@@ -364,8 +364,8 @@ def _groups(archive: ScoredArchive, by: str | None) -> tuple[list[str], Ints]:
         return [], np.zeros(len(archive), np.int64)
     cells = archive.columns[columns_for(by)[0]]
     names = [_group_name(str(cell), by) for cell in cells.categories]
-    groups = sorted(set(names))
-    if (cells.codes < 0).any() and WITHOUT_GROUP not in groups:
+    groups = sorted(set(names) - {WITHOUT_GROUP})
+    if (cells.codes < 0).any() or WITHOUT_GROUP in names:
         groups.append(WITHOUT_GROUP)
     place = {name: i for i, name in enumerate(groups)}
     # Code -1, an empty cell, takes the last entry.
