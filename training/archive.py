@@ -285,6 +285,9 @@ def _csv_tables(path: Path, wanted: _Wanted) -> Iterator[Any]:
         first = text.readline()
     separator = max(",;\t", key=first.count)
     found = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
+    if not found:
+        msg = "no header"
+        raise pa.ArrowInvalid(msg)
     own = wanted.among(found, str(path))
     types = {name: pa.float64() if name.startswith("p.") else pa.string() for name in own}
     reader = pv.open_csv(

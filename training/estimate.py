@@ -90,7 +90,7 @@ class LabelEstimate:
     n_with_label : of `n_labelled`, how many carry the label.
     corrected : the one to publish; None where too few articles are labelled (`TOO_FEW_ARTICLES`).
     classical : the labelled sample alone; None likewise.
-    counted : share of the model's decisions, and `expected` its mean probability: naive, with
+    counted : share of the model's decisions, and `expected` the mean probability: naive, with
         intervals that leave out the model's errors.
     power : λ, from 0 (the model does not help) to 1; 0 where too few articles have the label, or
         lack it, to tune it (`FEW_ARTICLES`).
