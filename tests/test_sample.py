@@ -128,14 +128,14 @@ def scored(scorer, tmp_path_factory):
 
 def test_an_archive_reads_the_same_from_every_format(scored, scorer, tmp_path):
     archives = [ScoredArchive.read(path, scorer.taxonomy, ["date"]) for path in scored.values()]
-    frame = pd.read_parquet(scored["parquet"]).query("record == 'paragraph'")
-    archives.append(ScoredArchive.of_frame(frame, scorer.taxonomy, ["date"]))
+    frames = (pd.read_parquet(scored["parquet"]), pd.read_csv(scored["csv"]))
+    archives += [ScoredArchive.of_frame(frame, scorer.taxonomy, ["date"]) for frame in frames]
     excel = tmp_path / "excel.csv"  # what Arrow does not read is read row by row
     excel.write_text(scored["csv"].read_text(encoding="utf-8"), encoding="utf-16")
     archives.append(ScoredArchive.read(excel, scorer.taxonomy, ["date"]))
     one = archives[0]
     assert len(one) == 107 and one.n_articles == 24
-    assert one.ids[3].as_py() == "merene-2024-01:3"
+    assert one.ids[3].as_py() == "merene-2024-01#3"
     for other in archives[1:]:
         assert other.ids.to_pylist() == one.ids.to_pylist()
         assert np.array_equal(other.article, one.article)
@@ -188,10 +188,10 @@ def test_a_csv_to_label_comes_back(scored, scorer, tmp_path):
     )
     assert archive.rows_of(table["id"].tolist()).tolist() == drawn.rows.tolist()
     records = [json.loads(line) for line in scored["jsonl"].read_bytes().splitlines()]
-    texts = {f"{r['id']}:{r['index']}": r["text"] for r in records if r["record"] == "paragraph"}
+    texts = {f"{r['id']}#{r['index']}": r["text"] for r in records if r["record"] == "paragraph"}
     for row in table.to_dict("records"):
         assert row["text"] == texts[row["id"]]
-        before = f"{row['article_id']}:{int(row['index']) - 1}"
+        before = f"{row['article_id']}#{int(row['index']) - 1}"
         assert row["preceding"] == texts.get(before, "")
     table[["topics", "tone"]] = "exercises|diplomacy", "neutral"
     table.to_csv(output, index=False)

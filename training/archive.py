@@ -31,7 +31,7 @@ class ScoredArchive:
     """Every paragraph of an archive with what a model says of it; the texts stay in the file.
 
     ids : (n_paragraphs,), strings: the records' `id` where it stands for one paragraph only, and
-        `id:index` where it is an article's. Unique.
+        `id#index` where it is an article's (a spreadsheet would take 12:3 for a time). Unique.
     article : (n_paragraphs,), which article a paragraph belongs to, 0 to n_articles - 1: the
         record's `article_id`, else its `id`.
     probabilities : (n_paragraphs, n_columns).
@@ -90,7 +90,9 @@ class ScoredArchive:
 
     @classmethod
     def of_frame(cls, frame: pd.DataFrame, taxonomy: Taxonomy, columns: Sequence[str] = ()) -> Self:
-        """From a data frame as `Scorer.score_frame` gives it."""
+        """From a data frame as `Scorer.score_frame` gives it, or pandas reads it from a file."""
+        if "record" in frame:
+            frame = frame[frame["record"] == "paragraph"]
         wanted = _Wanted(taxonomy, tuple(columns))
         table = {
             name: pa.array(frame[name], from_pandas=True)
@@ -109,7 +111,7 @@ class ScoredArchive:
         article = pc.coalesce(pa.chunked_array([part.article for part in parts], pa.string()), own)
         ids = own
         if pc.count_distinct(ids).as_py() < n:
-            ids = pc.binary_join_element_wise(own, index, ":", null_handling="replace")
+            ids = pc.binary_join_element_wise(own, index, "#", null_handling="replace")
             if (n_ids := pc.count_distinct(ids).as_py()) < n:
                 counted = pc.value_counts(ids)
                 twice = counted.filter(pc.greater(counted.field("counts"), 1))[0]["values"]
@@ -218,6 +220,8 @@ def _text(column: Any, n: int) -> pa.Array:
         return pa.nulls(n, pa.string())
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         column = pc.binary_join(pc.cast(column, pa.list_(pa.string())), "|")
+    elif pa.types.is_floating(column.type) and pc.all(pc.equal(column, pc.trunc(column))).as_py():
+        column = pc.cast(column, pa.int64())  # pandas' whole numbers beside empty cells
     return pc.cast(column, pa.string())
 
 

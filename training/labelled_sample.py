@@ -157,7 +157,7 @@ def _is_labelled(row: Row, taxonomy: Taxonomy) -> bool:
 
 def _chance(cell: str) -> tuple[float, list[str]]:
     try:
-        chance = float(cell)
+        chance = float(cell.replace(",", "."))  # a spreadsheet in French
     except ValueError:
         chance = np.nan
     if 0 < chance <= 1:

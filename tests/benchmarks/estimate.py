@@ -97,6 +97,6 @@ def _write_labels(path: Path, taxonomy: Taxonomy) -> None:
             chosen = {
                 axis.field: axis.codes[rng.integers(len(axis.codes))] for axis in taxonomy.axes
             }
-            place = f"article-{row // _PER_ARTICLE}:{row % _PER_ARTICLE}"
+            place = f"article-{row // _PER_ARTICLE}#{row % _PER_ARTICLE}"
             chance = _LABELLED / (_ARTICLES * _PER_ARTICLE)
             writer.writerow({"id": place, "inclusion_probability": chance, **chosen})
