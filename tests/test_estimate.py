@@ -282,6 +282,16 @@ def test_estimates_as_json_and_frame_say_the_same(grouped):
         assert flat["counted_high"] == nested["counted"]["high"]
 
 
+def test_a_group_of_one_article_has_no_false_certainty(grouped):
+    archive, sample = grouped
+    sites = pd.Categorical(np.where(archive.article == 7, "one", "others"))
+    found = estimate(replace(archive, columns={"site": sites}), sample, "site")
+    json.dumps(found.to_dict(), allow_nan=False)
+    row = found.groups["one"][0]
+    assert row.corrected is None
+    assert (row.counted.standard_error, row.counted.low, row.counted.high) == (None, 0, 1)
+
+
 def test_bad_samples_are_refused(grouped):
     archive, sample = grouped
     with pytest.raises(InputError, match="2 of 2 labelled paragraphs are not in the archive .*'x'"):

@@ -73,10 +73,13 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share with its standard error and its 95 % interval, all from 0 to 1."""
+    """A share with its standard error and its 95 % interval, all from 0 to 1.
+
+    standard_error : None of a single article, whose interval is everything.
+    """
 
     share: float
-    standard_error: float
+    standard_error: float | None
     low: float
     high: float
 
@@ -300,7 +303,7 @@ def _naive(n: Floats, sums: Floats) -> Share:
     share = float(sums.sum() / n.sum())
     m = int((n > 0).sum())
     if m < 2:
-        return Share(share, float("nan"), 0.0, 1.0)
+        return Share(share, None, 0.0, 1.0)
     variance = m / (m - 1) * float((((sums - share * n) / n.sum()) ** 2).sum())
     n_effective = share * (1 - share) / variance if variance > 0 else float(m)
     return _share(share, variance, n_effective, m - 1)
@@ -392,5 +395,5 @@ def _flat(row: LabelEstimate) -> dict[str, Any]:
             continue
         for part in ("share", "standard_error", "low", "high"):
             column = name if part == "share" else f"{name}_{part}"
-            flat[column] = np.nan if value is None else value[part]
+            flat[column] = np.nan if value is None or value[part] is None else value[part]
     return flat
