@@ -1,0 +1,1 @@
+"""Makes this the package `tests`: ppi-python installs one of the same name."""
