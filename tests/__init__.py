@@ -1,1 +1,1 @@
-"""Makes this the package `tests`: ppi-python installs one of the same name."""
+"""Tests and benchmarks; a package, because ppi-python installs a `tests` of its own."""
