@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from inference import __version__
 from inference.article import Article
+from inference.destination import destination
 from inference.errors import InputError
 from inference.language import foreign_language
 from inference.readers import article_paths, read_article, read_stream
@@ -93,7 +92,7 @@ def score(
         articles = _together(articles)
     scored = scorer.score_many(articles)
     records = paragraph_records(scored) if unit == "paragraph" else article_records(scored)
-    with _destination(output) as file:
+    with destination(output) as file:
         WRITERS[format_ or _format_for(output)](records, file, scorer.taxonomy)
 
 
@@ -221,40 +220,3 @@ def _format_for(output: Path | None) -> str:
         return suffix
     msg = f"{output}: its suffix names no format; expected .jsonl, .csv or .parquet, or --format"
     raise InputError(msg)
-
-
-@contextmanager
-def _destination(output: Path | None) -> Iterator[IO[bytes]]:
-    """Standard output, or a file that appears whole when all is written."""
-    if output is None:
-        try:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
-            msg = f"standard output: cannot be written ({error.strerror}); make room and run again"
-            raise InputError(msg) from error
-        return
-    try:
-        output = output.resolve()  # a link stays a link
-        if output.exists() and not output.is_file():  # a pipe or a device
-            with output.open("wb") as stream:
-                yield stream
-            return
-        mode = output.stat().st_mode & 0o777 if output.exists() else 0o644
-        with tempfile.NamedTemporaryFile(
-            dir=output.parent, prefix=f".{output.name}-", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            try:
-                yield file.file
-                file.flush()
-                temporary.chmod(mode)  # NamedTemporaryFile's is for its owner alone
-                temporary.replace(output)
-            finally:
-                temporary.unlink(missing_ok=True)
-    except OSError as error:
-        msg = f"{output}: cannot be written ({error.strerror or error}); nothing was changed"
-        raise InputError(msg) from error

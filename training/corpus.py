@@ -60,7 +60,10 @@ class LabelledCorpus:
 
     def where(self, mask: NDArray[np.bool_] | pd.Series) -> Self:
         """The rows of a mask, in order."""
-        chosen = np.flatnonzero(np.asarray(mask, np.bool_))
+        return self.rows(np.flatnonzero(np.asarray(mask, np.bool_)))
+
+    def rows(self, chosen: NDArray[np.int64]) -> Self:
+        """The rows of these numbers, in their order."""
         return replace(
             self, table=self.table.iloc[chosen].reset_index(drop=True), labels=self.labels[chosen]
         )

@@ -19,14 +19,15 @@ from inference.calibration import Calibration
 from inference.decision import DecisionRule
 from inference.errors import InputError
 from inference.scorer import Scorer
+from training.baselines import baselines
 from training.calibrate import fit_calibration, fit_rule
 from training.config import DEFAULT_CONFIG, FitConfig
 from training.corpus import LabelledCorpus, hold_out
-from training.evaluate import evaluate, evaluate_baselines
 from training.export import linear_model
 from training.folds import article_folds
 from training.linear import Counted, Setting, cross_validate, fit_estimator
-from training.metrics import Scores, score_predictions
+from training.metrics import Scores, macro_f1, score
+from training.predictions import Predictions, predict
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,14 @@ def fit(
         setting: _calibrated(probabilities[is_paragraph], labels, train)
         for setting, probabilities in out_of_fold.items()
     }
-    best = max(settings, key=lambda setting: np.mean(list(chosen[setting][2].macro_f1.values())))
-    calibration, rule, cross_validated = chosen[best]
+    macro_of = {
+        setting: macro_f1(own.applies, labels, train.taxonomy)
+        for setting, (_, _, own) in chosen.items()
+    }
+    best = max(settings, key=lambda setting: np.mean(list(macro_of[setting].values())))
+    calibration, rule, predictions = chosen[best]
     for setting in settings:
-        macro = "  ".join(f"{k} {v:.3f}" for k, v in chosen[setting][2].macro_f1.items())
+        macro = "  ".join(f"{k} {v:.3f}" for k, v in macro_of[setting].items())
         mark = "  <- chosen" if setting == best else ""
         report(f"  C {setting[0]:g}, passages x {setting[1]:g}: macro-F1 {macro}{mark}")
 
@@ -103,7 +108,8 @@ def fit(
 
     # 5) Look at the held-out articles.
     report("scoring the held-out articles, with two baselines")
-    held_out = {"model": evaluate(scorer, test), **evaluate_baselines(train, test)}
+    predicted = {"model": predict(scorer, test), **baselines(train, test)}
+    held_out = {name: score(own) for name, own in predicted.items()}
     provenance = Provenance(
         training={
             "recipe": "naive-Bayes log-count ratios x TF-IDF, logistic regression",
@@ -123,20 +129,17 @@ def fit(
         },
         scores={name: scores.to_dict() for name, scores in held_out.items()},
     )
-    return FittedModel(scorer, estimator, provenance, held_out, cross_validated)
+    return FittedModel(scorer, estimator, provenance, held_out, score(predictions))
 
 
 def _calibrated(
     probabilities: NDArray[np.float64], labels: NDArray[np.bool_], train: LabelledCorpus
-) -> tuple[Calibration, DecisionRule, Scores]:
-    taxonomy = train.taxonomy
-    calibration = fit_calibration(probabilities, labels, taxonomy)
-    calibrated = calibration.apply(probabilities, taxonomy)
-    article_ids = train.where(~train.table["passage"]).article_ids
-    rule = fit_rule(calibrated, labels, article_ids, taxonomy)
-    applies, _ = rule.decide(calibrated, taxonomy)
-    scores = score_predictions(applies, calibrated, labels, taxonomy, article_ids)
-    return calibration, rule, scores
+) -> tuple[Calibration, DecisionRule, Predictions]:
+    own = train.where(~train.table["passage"])
+    calibration = fit_calibration(probabilities, labels, train.taxonomy)
+    calibrated = calibration.apply(probabilities, train.taxonomy)
+    rule = fit_rule(calibrated, labels, own.article_ids, train.taxonomy)
+    return calibration, rule, Predictions.decided(calibrated, rule, own)
 
 
 def _settings(train: LabelledCorpus, config: FitConfig) -> list[Setting]:

@@ -68,7 +68,9 @@ def cross_validate(
     """
     jobs = list(itertools.product(settings, range(int(folds.max()) + 1)))
     predictions = joblib.Parallel(n_jobs=config.n_jobs, return_as="generator")(
-        joblib.delayed(_held_out_probabilities)(counted, corpus, folds == fold, setting, config)
+        joblib.delayed(fit_and_predict)(
+            counted, corpus, folds != fold, folds == fold, setting, config
+        )
         for setting, fold in jobs
     )
     out_of_fold = {setting: np.zeros(corpus.labels.shape) for setting in settings}
@@ -77,13 +79,17 @@ def cross_validate(
     return out_of_fold
 
 
-def _held_out_probabilities(
+def fit_and_predict(
     counted: Counted,
     corpus: LabelledCorpus,
-    held_out: NDArray[np.bool_],
+    fitted: NDArray[np.bool_],
+    predicted: NDArray[np.bool_],
     setting: Setting,
     config: FitConfig,
 ) -> NDArray[np.float64]:
-    estimator = fit_estimator(counted.where(~held_out), corpus.where(~held_out), setting, config)
-    probabilities: NDArray[np.float64] = estimator[1:].predict_proba(counted.where(held_out).counts)
+    """Fit on some rows, and predict others: uncalibrated, (n_predicted, n_columns)."""
+    estimator = fit_estimator(counted.where(fitted), corpus.where(fitted), setting, config)
+    probabilities: NDArray[np.float64] = estimator[1:].predict_proba(
+        counted.where(predicted).counts
+    )
     return probabilities

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
 from inference.artefact import check_output
-from training.commands.evaluate import show
-from training.commands.options import PATH, format_option, taxonomy_of, taxonomy_option
+from training.commands.options import (
+    PATH,
+    format_option,
+    taxonomy_of,
+    taxonomy_option,
+    wants_json,
+)
 from training.commands.terminal import progress, say
 from training.config import FitConfig
 from training.corpus import LabelledCorpus
 from training.fit import fit
+from training.report_sections import main_section
+from training.report_terminal import print_sections
 
 
 @click.command("fit")
@@ -36,4 +44,10 @@ def command(
     fitted = fit(labelled, FitConfig(seed=seed), report=say, track=progress)
     fitted.write(output)
     say(f"wrote {output}; use it with: posture score --model {output} FILE")
-    show(fitted.held_out, labelled.taxonomy, format_)
+    if wants_json(format_):
+        print(json.dumps({name: scores.to_dict() for name, scores in fitted.held_out.items()}))
+        return
+    model = fitted.held_out["model"]
+    told = f"On {model.n_paragraphs} held-out paragraphs of {model.n_articles} articles:"
+    print_sections([told], [main_section(fitted.held_out)])
+    say(f"all measures: posture-train evaluate {output} {corpus}")

@@ -1,0 +1,50 @@
+"""Where results go: standard output, or a file that appears whole when all is written."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from inference.errors import InputError
+
+
+@contextmanager
+def destination(output: Path | None) -> Iterator[IO[bytes]]:
+    """A stream of bytes to `output`; None is standard output. Raises InputError if it is full."""
+    if output is None:
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
+            msg = f"standard output: cannot be written ({error.strerror}); make room and run again"
+            raise InputError(msg) from error
+        return
+    try:
+        output = output.resolve()  # a link stays a link
+        if output.exists() and not output.is_file():  # a pipe or a device
+            with output.open("wb") as stream:
+                yield stream
+            return
+        mode = output.stat().st_mode & 0o777 if output.exists() else 0o644
+        with tempfile.NamedTemporaryFile(
+            dir=output.parent, prefix=f".{output.name}-", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            try:
+                yield file.file
+                file.flush()
+                temporary.chmod(mode)  # NamedTemporaryFile's is for its owner alone
+                temporary.replace(output)
+            finally:
+                temporary.unlink(missing_ok=True)
+    except OSError as error:
+        msg = f"{output}: cannot be written ({error.strerror or error}); nothing was changed"
+        raise InputError(msg) from error

@@ -1,0 +1,140 @@
+"""A linear model's recipe, fitted anew: the setting of its manifest, no search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.errors import InputError
+from training.baselines import baselines
+from training.calibrate import fit_calibration, fit_rule
+from training.config import FitConfig
+from training.corpus import LabelledCorpus
+from training.designs import Part
+from training.folds import article_folds
+from training.linear import Counted, Setting, fit_and_predict
+from training.predictions import Predictions
+
+_INNER_FOLDS = 3
+
+Track = Callable[[Iterable[Any], int], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is fixed before a fit.
+
+    setting : C and the weight of a passage.
+    """
+
+    setting: Setting
+    config: FitConfig
+
+    @classmethod
+    def of(cls, training: Mapping[str, Any]) -> Self:
+        """From the `training` of a manifest. Raises InputError where it is no linear model's."""
+        try:
+            setting = (float(training["C"]), float(training["passage_weight"]))
+            least = tuple(int(n) for n in training["min_documents"])
+            config = FitConfig(min_documents=(least[0], least[1], least[2]))
+        except KeyError as error:
+            msg = (
+                "the model's manifest has no linear recipe that could be fitted anew (no "
+                f"{error.args[0]!r}); measure this model as it stands, with --split test"
+            )
+            raise InputError(msg) from error
+        return cls(setting, config)
+
+
+def refit(
+    recipe: Recipe,
+    corpus: LabelledCorpus,
+    parts: Sequence[Part],
+    track: Track = lambda steps, _: steps,
+    *,
+    with_baselines: bool = True,
+) -> list[dict[str, Predictions]]:
+    """Fit the recipe on each part's training side; what it says of the measured side.
+
+    Calibration and thresholds come from three folds inside the training side. Returns for each
+    part system → predictions: "model" and, where wanted, the baselines.
+    Raises InputError where a side lacks a label, or every text carries it.
+    """
+    counted = Counted.of(corpus)
+    inner = [_inner_folds(corpus, part) for part in parts]
+    jobs = []
+    for part, folds in zip(parts, inner, strict=True):
+        for k in range(_INNER_FOLDS):
+            jobs.append((part.train & (folds != k), part.train & (folds == k), part.name))
+        jobs.append((part.train, part.test, part.name))
+    for fitted, _, name in jobs:
+        _check_labels(corpus, fitted, name)
+    calls = [
+        joblib.delayed(fit_and_predict)(counted, corpus, fitted, seen, *_of(recipe))
+        for fitted, seen, _ in jobs
+    ]
+    if with_baselines:
+        calls += [
+            joblib.delayed(baselines)(corpus.where(part.train), corpus.where(part.test))
+            for part in parts
+        ]
+    done = joblib.Parallel(n_jobs=recipe.config.n_jobs, return_as="generator")(calls)
+    results = list(track(done, len(calls)))
+    found = []
+    for i, (part, folds) in enumerate(zip(parts, inner, strict=True)):
+        *out_of_fold, raw = results[i * (_INNER_FOLDS + 1) : (i + 1) * (_INNER_FOLDS + 1)]
+        own = {"model": _calibrated(corpus, part, folds, out_of_fold, raw)}
+        if with_baselines:
+            own |= results[len(jobs) + i]
+        found.append(own)
+    return found
+
+
+def _of(recipe: Recipe) -> tuple[Setting, FitConfig]:
+    return recipe.setting, recipe.config
+
+
+def _inner_folds(corpus: LabelledCorpus, part: Part) -> NDArray[np.int64]:
+    """Folds of the training side, (n_texts,); -1 for passages and for what is outside."""
+    folds = np.full(len(corpus), -1)
+    folds[part.train] = article_folds(corpus.where(part.train), _INNER_FOLDS, seed=0)
+    return folds
+
+
+def _calibrated(
+    corpus: LabelledCorpus,
+    part: Part,
+    folds: NDArray[np.int64],
+    out_of_fold: Sequence[NDArray[np.float64]],
+    raw: NDArray[np.float64],
+) -> Predictions:
+    probabilities = np.zeros(corpus.labels.shape)
+    for k, predicted in enumerate(out_of_fold):
+        probabilities[folds == k] = predicted
+    own, labels = probabilities[folds >= 0], corpus.labels[folds >= 0]
+    calibration = fit_calibration(own, labels, corpus.taxonomy)
+    calibrated = calibration.apply(own, corpus.taxonomy)
+    rule = fit_rule(calibrated, labels, corpus.article_ids[folds >= 0], corpus.taxonomy)
+    return Predictions.decided(
+        calibration.apply(raw, corpus.taxonomy), rule, corpus.where(part.test)
+    )
+
+
+def _check_labels(corpus: LabelledCorpus, fitted: NDArray[np.bool_], name: str) -> None:
+    carried = corpus.labels[fitted].sum(axis=0)
+    bad = [
+        label
+        for label, n in zip(corpus.taxonomy.column_names, carried.tolist(), strict=True)
+        if n in (0, int(fitted.sum()))
+    ]
+    if bad:
+        msg = (
+            f"{name}: of {int(fitted.sum())} training texts none, or all, carry {', '.join(bad)}; "
+            "expected both kinds in every part; label more, or measure with --split test"
+        )
+        raise InputError(msg)
