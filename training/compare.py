@@ -35,7 +35,7 @@ class Difference:
 
     @property
     def better(self) -> str | None:
-        """ "A" or "B"; None where no difference is shown at 5 %, which is a result too."""
+        """The better one, A or B; None where no difference is shown at 5 %: a result, too."""
         if self.p_holm >= LEVEL:
             return None
         return "B" if self.difference.value > 0 else "A"

@@ -1,4 +1,4 @@
-"""Which articles train and which are measured; no article and no near-duplicate is on both sides."""
+"""Which articles train and which are measured; no near-duplicate is on both sides."""
 
 from __future__ import annotations
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import joblib
 import numpy as np
 
-from training.designs import Design, Part
+from inference.decision import DecisionRule
+from training.designs import Design
+from training.linear import Counted, fit_and_predict
 from training.measured import Measured, sample_and_draws
 from training.metrics import Counts
-from training.recipe import Recipe, Track, refit
+from training.predictions import Predictions
+from training.recipe import Recipe, Track, check_labels
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 
@@ -26,10 +30,12 @@ class Point:
 def learning_curve(
     recipe: Recipe, design: Design, track: Track = lambda steps, _: steps, *, seed: int = 0
 ) -> tuple[Point, ...]:
-    """Scores on the measured side of a design of one part, calibration inside each training side.
+    """Scores on the measured side of a design of one part.
 
     The smaller training sides are drawn by article, passages each by itself, and lie in the
-    larger ones. Raises InputError where one lacks a label.
+    larger ones. Labels are given from a probability of one half on, without calibration, which
+    would take three times as many fits; so the last point is near the model's score, not equal.
+    Raises InputError where a training side lacks a label.
     """
     corpus, (part,) = design.corpus, design.parts
     ids = corpus.article_ids.astype(str)
@@ -41,19 +47,26 @@ def learning_curve(
         place_of = dict(zip(own.tolist(), rng.permutation(len(own)) / len(own), strict=True))
         for row in np.flatnonzero(part.train & kind):
             place[row] = place_of[ids[row]]
-    parts = [
-        Part(f"{share:.0%} of the training articles", part.train & (place < share), part.test)
-        for share in SHARES
-    ]
-    bootstrap = sample_and_draws(corpus.article_ids[part.test])
+    sides = {f"{share:.0%} of the articles": part.train & (place < share) for share in SHARES}
+    for name, fitted in sides.items():
+        check_labels(corpus, fitted, name)
+    counted, measured = Counted.of(corpus), corpus.where(part.test)
+    jobs = (
+        joblib.delayed(fit_and_predict)(
+            counted, corpus, fitted, part.test, recipe.setting, recipe.config
+        )
+        for fitted in sides.values()
+    )
+    done = joblib.Parallel(n_jobs=recipe.config.n_jobs, return_as="generator")(jobs)
+    rule = DecisionRule((0.5,) * corpus.taxonomy.n_columns)
+    bootstrap = sample_and_draws(measured.article_ids)
     points = []
-    found = refit(recipe, corpus, parts, track, with_baselines=False)
-    for one, predictions in zip(parts, found, strict=True):
-        f1 = Counts.of(predictions["model"], bootstrap).f1
+    for fitted, raw in zip(sides.values(), track(done, len(sides)), strict=True):
+        f1 = Counts.of(Predictions.decided(raw, rule, measured), bootstrap).f1
         macro = {
             axis.name: Measured.of(f1[:, span].mean(axis=1))
             for axis, span in corpus.taxonomy.spans()
         }
-        n_articles = len(np.unique(ids[one.train & ~passage]))
-        points.append(Point(n_articles, int(one.train.sum()), macro))
+        n_articles = len(np.unique(ids[fitted & ~passage]))
+        points.append(Point(n_articles, int(fitted.sum()), macro))
     return tuple(points)

@@ -56,8 +56,6 @@ def refit(
     corpus: LabelledCorpus,
     parts: Sequence[Part],
     track: Track = lambda steps, _: steps,
-    *,
-    with_baselines: bool = True,
 ) -> list[dict[str, Predictions]]:
     """Fit the recipe on each part's training side; what it says of the measured side.
 
@@ -67,36 +65,33 @@ def refit(
     """
     counted = Counted.of(corpus)
     inner = [_inner_folds(corpus, part) for part in parts]
-    jobs = []
+    jobs: list[tuple[NDArray[np.bool_], NDArray[np.bool_], str]] = []
     for part, folds in zip(parts, inner, strict=True):
-        for k in range(_INNER_FOLDS):
-            jobs.append((part.train & (folds != k), part.train & (folds == k), part.name))
+        jobs += [
+            (part.train & (folds != k), part.train & (folds == k), part.name)
+            for k in range(_INNER_FOLDS)
+        ]
         jobs.append((part.train, part.test, part.name))
     for fitted, _, name in jobs:
-        _check_labels(corpus, fitted, name)
+        check_labels(corpus, fitted, name)
     calls = [
-        joblib.delayed(fit_and_predict)(counted, corpus, fitted, seen, *_of(recipe))
+        joblib.delayed(fit_and_predict)(
+            counted, corpus, fitted, seen, recipe.setting, recipe.config
+        )
         for fitted, seen, _ in jobs
     ]
-    if with_baselines:
-        calls += [
-            joblib.delayed(baselines)(corpus.where(part.train), corpus.where(part.test))
-            for part in parts
-        ]
+    calls += [
+        joblib.delayed(baselines)(corpus.where(part.train), corpus.where(part.test))
+        for part in parts
+    ]
     done = joblib.Parallel(n_jobs=recipe.config.n_jobs, return_as="generator")(calls)
     results = list(track(done, len(calls)))
     found = []
     for i, (part, folds) in enumerate(zip(parts, inner, strict=True)):
         *out_of_fold, raw = results[i * (_INNER_FOLDS + 1) : (i + 1) * (_INNER_FOLDS + 1)]
         own = {"model": _calibrated(corpus, part, folds, out_of_fold, raw)}
-        if with_baselines:
-            own |= results[len(jobs) + i]
-        found.append(own)
+        found.append(own | results[len(jobs) + i])
     return found
-
-
-def _of(recipe: Recipe) -> tuple[Setting, FitConfig]:
-    return recipe.setting, recipe.config
 
 
 def _inner_folds(corpus: LabelledCorpus, part: Part) -> NDArray[np.int64]:
@@ -125,7 +120,8 @@ def _calibrated(
     )
 
 
-def _check_labels(corpus: LabelledCorpus, fitted: NDArray[np.bool_], name: str) -> None:
+def check_labels(corpus: LabelledCorpus, fitted: NDArray[np.bool_], name: str) -> None:
+    """Refuse to fit on rows where a label is on none or on all. Raises InputError."""
     carried = corpus.labels[fitted].sum(axis=0)
     bad = [
         label

@@ -1,4 +1,4 @@
-"""Whether probabilities can be read as shares: reliability table, calibration error, Brier score."""
+"""Whether probabilities can be read as shares: reliability, calibration error, Brier score."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDTH = 7.0  # inches: a page's text
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
@@ -40,7 +41,8 @@ _STYLE: dict[str, Any] = {
 _DASHES = ("-", "--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _GREYS = {"majority": ("x", "#8a8a8a"), "tfidf": ("s", "#8a8a8a"), "annotators": ("|", "#222222")}
-_GROUP_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # of axes, which have no label's
+# Of whole axes: Tol's muted colours, none of which is a label's (Tol 2021, Colour Schemes).
+_AXIS_COLOURS = ("#332288", "#882255", "#117733", "#999933")
 
 
 def draw(report: Report, curve: Sequence[Point] = ()) -> dict[str, Figure]:
@@ -159,7 +161,7 @@ def _f1(report: Report) -> Figure:
     ax.set_xlim(-0.02, 1.02)
     ax.set_xlabel("F1")
     ax.grid(visible=False, axis="y")
-    ax.set_title("F1 of the model with its 95 % interval, and of others beside it")
+    figure.suptitle("F1 of the model with its 95\xa0% interval, and of others beside it")
     if seen:
         figure.legend(list(seen.values()), list(seen), loc="outside lower center", ncols=len(seen))
     return figure
@@ -237,7 +239,7 @@ def _reliability(report: Report) -> Figure:
                 mec="black",
                 mew=0.4,
             )
-        ax.set_title(names[key], fontsize=9)
+        ax.set_title(fill(names[key], 20), fontsize=9)
         ax.text(
             0.04,
             0.96,
@@ -260,7 +262,7 @@ def _abstention(report: Report) -> Figure:
     """Share of wrong paragraphs among those decided, against how many are decided."""
     figure, axes = _figure(3.0, ncols=len(report.model.axes), sharey=True, squeeze=False)
     for ax, colour, (axis, own) in zip(
-        axes[0], _GROUP_COLOURS, report.model.axes.items(), strict=False
+        axes[0], _AXIS_COLOURS, report.model.axes.items(), strict=False
     ):
         share = [100 * point.coverage for point in own.abstention.curve]
         risk = [point.risk for point in own.abstention.curve]
@@ -280,7 +282,7 @@ def _abstention(report: Report) -> Figure:
         ax.set(xlim=(5, 102), xlabel="paragraphs decided, the surest first (%)")
     axes[0][0].set_ylim(bottom=0)
     axes[0][0].set_ylabel("share of them that is wrong")
-    figure.suptitle("What abstention brings, with 95 % intervals")
+    figure.suptitle("What abstention brings, with 95\xa0% intervals")
     return figure
 
 
@@ -327,7 +329,7 @@ def _by_group(column: str, groups: Mapping[str, GroupScores], axes: Sequence[str
     figure, panels = _figure(
         0.24 * len(groups) + 1.1, ncols=len(axes), sharey=True, sharex=True, squeeze=False
     )
-    for ax, axis, colour, marker in zip(panels[0], axes, _GROUP_COLOURS, _MARKERS, strict=False):
+    for ax, axis, colour, marker in zip(panels[0], axes, _AXIS_COLOURS, _MARKERS, strict=False):
         for y, (_, own) in enumerate(rising):
             one = own.micro_f1[axis]
             ax.errorbar(
@@ -358,28 +360,27 @@ def _by_group(column: str, groups: Mapping[str, GroupScores], axes: Sequence[str
 
 def _learning_curve(curve: Sequence[Point]) -> Figure:
     figure, ax = _figure(3.4)
-    n = [point.n_articles for point in curve]
-    for axis, colour, marker, dash in zip(
-        curve[0].macro_f1, _GROUP_COLOURS, _MARKERS, _DASHES, strict=False
+    n = np.array([point.n_articles for point in curve])
+    for i, (axis, colour, marker, dash) in enumerate(
+        zip(curve[0].macro_f1, _AXIS_COLOURS, _MARKERS, _DASHES, strict=False)
     ):
         figures = [point.macro_f1[axis] for point in curve]
-        arms = np.hstack([np.array(_bars(one)) for one in figures])
-        values = [one.value for one in figures]
         ax.errorbar(
-            n, values, yerr=arms, fmt=marker, ls=dash, color=colour, ms=6, capsize=3, lw=1.6
-        )
-        ax.annotate(
-            axis,
-            (n[-1], values[-1]),
-            xytext=(9, 0),
-            textcoords="offset points",
+            n + i * 0.012 * n[-1],  # beside each other, so that no interval hides another
+            [one.value for one in figures],
+            yerr=np.hstack([np.array(_bars(one)) for one in figures]),
+            fmt=marker,
+            ls=dash,
             color=colour,
-            va="center",
-            fontweight="bold",
+            ms=6,
+            capsize=3,
+            lw=1.6,
+            label=axis,
         )
     ax.set_xticks(n, [f"{p.n_articles}\n{p.n_texts} texts" for p in curve])
-    ax.margins(x=0.1)
+    ax.margins(x=0.06)
     ax.set_xlabel("training articles, and texts with their passages")
     ax.set_ylabel("macro-F1 on the measured articles")
-    ax.set_title("What more labels bring: the recipe fitted on ever more articles")
+    ax.legend(loc="lower right", ncols=len(curve[0].macro_f1))
+    figure.suptitle("What more labels bring: the recipe fitted on ever more articles")
     return figure

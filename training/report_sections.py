@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.ceiling import Ceiling
+from training.compare import Comparison
+from training.designs import Design
 from training.evaluate import Report
 from training.measured import Measured
 from training.metrics import Scores
@@ -32,10 +34,7 @@ class Section:
 def preface(report: Report, model: str) -> list[str]:
     """What was measured, in sentences, with every caveat that the figures need."""
     scores, design = report.model, report.design
-    told = [
-        f"{model}: {scores.n_paragraphs} paragraphs of {scores.n_articles} article(s); "
-        f"{design.sentence}."
-    ]
+    told = [f"{model}: {measured_in_words(scores, design)}"]
     if design.refits:
         told.append(
             "What is measured is the recipe of the model (its setting, fitted anew, with "
@@ -50,6 +49,13 @@ def preface(report: Report, model: str) -> list[str]:
     elif scores.n_articles < 10:
         told.append("With fewer than ten articles the intervals are narrower than they should be.")
     return told
+
+
+def measured_in_words(found: Scores | Comparison, design: Design) -> str:
+    """How much was measured, and which articles."""
+    n, articles = found.n_paragraphs, found.n_articles
+    counted = f"{n} paragraphs of {articles} article{'s' if articles > 1 else ''}"
+    return f"{counted}; {design.sentence}."
 
 
 def sections(report: Report) -> Iterator[Section]:
@@ -98,7 +104,7 @@ def main_section(systems: Mapping[str, Scores], annotators: Ceiling | None = Non
     if annotators:
         legend += " annotators: each against the majority of the others, pooled."
     beside_names = [*others, *(["annotators"] if annotators else [])]
-    columns = ("", "F1", "95 % interval", *beside_names, "n")
+    columns = ("", "F1", "95\xa0% interval", *beside_names, "n")
     return Section("How good: F1", legend, columns, _without_last_rule(rows))
 
 

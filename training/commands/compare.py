@@ -13,7 +13,7 @@ from training.corpus import LabelledCorpus
 from training.designs import fixed_split
 from training.evaluate import check_taxonomy
 from training.predictions import predict
-from training.report_sections import Section
+from training.report_sections import Section, measured_in_words
 from training.report_terminal import print_sections
 
 
@@ -37,8 +37,7 @@ def command(a: Path, b: Path, corpus: Path, format_: str | None) -> None:
         print(json.dumps({"design": design.to_dict(), **found.to_dict()}, ensure_ascii=False))
         return
     told = [
-        f"A is {a}, B is {b}: {found.n_paragraphs} paragraphs of {found.n_articles} article(s); "
-        f"{design.sentence}.",
+        f"A is {a}, B is {b}: {measured_in_words(found, design)}",
         *(f"{axis}, macro-F1: {_sentence(own)}" for axis, own in found.macro_f1.items()),
     ]
     print_sections(told, [_section(found)])
