@@ -294,7 +294,9 @@ def _confusion(report: Report, axis: str) -> Figure:
     shares = np.array([[cell.value for cell in row] for row in cells])
     side = 1.35 * len(shown)
     figure, ax = _figure(0.8 * len(shown) + 1.4)
-    ax.imshow(shares, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    at = np.arange(len(shown) + 1) - 0.5  # a mesh, as an image in an SVG would be one of dots
+    ax.pcolormesh(at, at, shares, cmap="Greys", vmin=0, vmax=1, edgecolors="white", lw=1)
+    ax.invert_yaxis()
     for i, row in enumerate(cells):
         for j, cell in enumerate(row):
             dark = cell.value > 0.55

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from inference import __version__
 from training.evaluate import Report
 from training.learning_curve import Point
 from training.report_figures import draw, image
-from training.report_sections import Section, group_sections, reliability_sections, sections
+from training.report_sections import (
+    Section,
+    group_sections,
+    preface,
+    reliability_sections,
+    sections,
+)
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -64,15 +70,16 @@ _SAID = {
 }
 
 
-def page(report: Report, preface: Iterable[str], curve: Sequence[Point] = ()) -> str:
+def page(report: Report, model: str, curve: Sequence[Point] = ()) -> str:
     """The whole page; every text in it escaped, figures inside as SVG, nothing loaded from afar.
+
+    model : its name, for the title. curve : of `learning_curve`, where it was computed.
 
     Raises InputError where matplotlib is not installed.
     """
     figures = {name: _svg(name, image(own, "svg")) for name, own in draw(report, curve).items()}
-    told = list(preface)
-    body = [f"<h1>How good is {escape(told[0].split(':', 1)[0])}?</h1>"]
-    body.append('<div class="preface">' + "".join(f"<p>{escape(s)}</p>" for s in told) + "</div>")
+    told = "".join(f"<p>{escape(sentence)}</p>" for sentence in preface(report, model))
+    body = [f"<h1>How good is {escape(model)}?</h1>", f'<div class="preface">{told}</div>']
     own_groups = list(group_sections(report))
     shown = [s for s in sections(report) if s not in own_groups] + own_groups
     for section in shown:
@@ -96,7 +103,7 @@ def page(report: Report, preface: Iterable[str], curve: Sequence[Point] = ()) ->
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Posture: evaluation of {escape(told[0].split(':', 1)[0])}</title>\n"
+        f"<title>Posture: evaluation of {escape(model)}</title>\n"
         f"<style>{_STYLE}</style>\n</head>\n<body>\n" + "\n".join(body) + "\n</body>\n</html>\n"
     )
 

@@ -93,8 +93,8 @@ def main_section(systems: Mapping[str, Scores], annotators: Ceiling | None = Non
     legend = (
         "F1: one figure for precision (how many of the labels given are right) and recall (how "
         "many of the labels that are there are given); 1 is best. macro: mean over the labels; "
-        "micro: all decisions counted together. Intervals, here and below: 95\xa0%, from a bootstrap "
-        "over whole articles. n: paragraphs with the label."
+        "micro: all decisions counted together. Intervals, here and below: 95\xa0%, from a "
+        "bootstrap over whole articles. n: paragraphs with the label."
     )
     if others:
         legend += (

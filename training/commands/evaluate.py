@@ -123,7 +123,6 @@ def command(
     )
     if annotations is not None and report.annotators is None:
         say(f"{annotations}: no two annotators judge a measured paragraph; ids are compared")
-    told = preface(report, str(model))
     curve: tuple[Point, ...] = ()
     if figures is not None:
         from training.report_figures import draw, write
@@ -135,11 +134,11 @@ def command(
         from training.report_page import page
 
         with destination(None) as file:
-            file.write(page(report, told, curve).encode())
+            file.write(page(report, str(model), curve).encode())
     elif wants_json(format_):
         print(json.dumps(report.to_dict(), ensure_ascii=False))
     else:
-        print_sections(told, sections(report))
+        print_sections(preface(report, str(model)), sections(report))
 
 
 def _design(
