@@ -216,6 +216,32 @@ def test_bad_corpora_and_models_are_refused(tmp_path):
     assert "no model here" in refused("score", "--model", tmp_path, ARTICLES / "conseil.md")
 
 
+def test_evaluate_refuses_what_it_cannot_measure(small_csv, tmp_path):
+    def told(*arguments):
+        return refused("evaluate", "default", small_csv, *arguments, command="posture-train")
+
+    assert "--cv and --time: expected one design at a time" in told("--cv", "3", "--time")
+    assert "no row marked test" in told("--split", "test")
+    assert "no column date or year" in told("--time")
+    assert "no column 'source'" in told("--leave-out", "source")
+    (tmp_path / "taken").write_text("x")
+    assert "is a file; expected a folder" in told("--figures", tmp_path / "taken")
+    assert "column(s) missing: annotator, id" in told("--annotations", small_csv)
+
+
+def test_compare_says_that_a_model_is_not_better_than_itself(small_csv):
+    arguments = ("compare", "default", "default", small_csv)
+    done = run(*arguments, command="posture-train")
+    assert json.loads(done.stdout)["macro_f1"]["topic"]["better"] is None
+    table = run(*arguments, "--format", "table", command="posture-train").stdout.decode()
+    assert "topic, macro-F1: no difference shown" in table
+
+
+def test_evaluate_writes_a_page(small_csv):
+    done = run("evaluate", "default", small_csv, "--format", "html", command="posture-train")
+    assert done.stdout.startswith(b"<!doctype html>") and done.stdout.endswith(b"</html>\n")
+
+
 def test_help_names_every_option():
     text = run("score", "--help").stdout.decode()
     for option in ("--model", "--unit", "--format", "--output", "--min-confidence"):

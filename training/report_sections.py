@@ -93,9 +93,11 @@ def main_section(systems: Mapping[str, Scores], annotators: Ceiling | None = Non
     legend = (
         "F1: one figure for precision (how many of the labels given are right) and recall (how "
         "many of the labels that are there are given); 1 is best. macro: mean over the labels; "
-        "micro: all decisions counted together. Intervals, here and below: 95\xa0%, from a "
+        "micro: all decisions counted together. Intervals, here and below, are of 95\xa0%, from a "
         "bootstrap over whole articles. n: paragraphs with the label."
     )
+    if any(not label.support for own in model.axes.values() for label in own.labels.values()):
+        legend += " A label that no paragraph carries scores 0, and counts in macro."
     if others:
         legend += (
             " majority, tfidf: F1 of two simple systems, one that always says what is most "
