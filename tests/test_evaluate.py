@@ -197,8 +197,9 @@ def test_figures_are_written_whole_and_the_same_each_time(report, tmp_path):
         *("f1", "precision-recall", "reliability", "abstention", "confusion-tone"),
         *("by-theatre", "by-register", "learning-curve"),
     }
-    write({"f1": figures["f1"]}, tmp_path / "new")
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {"f1.svg", "f1.png"}
+    write({"f1": figures["f1"], "by-a/b c": figures["f1"]}, tmp_path / "new")
+    names = {path.name for path in (tmp_path / "new").iterdir()}
+    assert names == {"f1.svg", "f1.png", "by-a-b-c.svg", "by-a-b-c.png"}
     assert (tmp_path / "new" / "f1.png").read_bytes().startswith(b"\x89PNG")
     svg = image(draw(report)["f1"], "svg")
     assert svg == (tmp_path / "new" / "f1.svg").read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -46,7 +47,7 @@ _AXIS_COLOURS = ("#332288", "#882255", "#117733", "#999933")
 
 
 def draw(report: Report, curve: Sequence[Point] = ()) -> dict[str, Figure]:
-    """File name → figure; those that the report has the figures for.
+    """Name → figure; those that the report has the figures for.
 
     Raises InputError where matplotlib is not installed.
     """
@@ -79,7 +80,8 @@ def write(figures: Mapping[str, Figure], folder: Path) -> None:
     except OSError as error:
         msg = f"{folder}: cannot be made ({error.strerror}); choose another folder for figures"
         raise InputError(msg) from error
-    for name, figure in figures.items():
+    for title, figure in figures.items():
+        name = re.sub(r"\W+", "-", title)  # a column's name may hold anything
         for suffix in ("svg", "png"):
             with destination(folder / f"{name}.{suffix}") as file:
                 file.write(image(figure, suffix))

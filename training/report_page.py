@@ -113,7 +113,8 @@ def _take(figures: dict[str, str], names: Sequence[str], title: str) -> list[str
     taken = []
     for name in list(figures):
         begin = next((b for b in names if name == b or (b[-1] == "-" and name.startswith(b))), "")
-        if begin and (begin[-1] != "-" or name.removeprefix(begin) in title):
+        rest = name.removeprefix(begin)
+        if begin and (not rest or title in (f"Confusion: {rest}", f"By {rest}: micro-F1")):
             alternative = escape(_SAID[begin])
             taken.append(
                 f'<figure role="img" aria-label="{alternative}">{figures.pop(name)}</figure>'
@@ -123,6 +124,7 @@ def _take(figures: dict[str, str], names: Sequence[str], title: str) -> list[str
 
 def _svg(name: str, content: bytes) -> str:
     """A figure as it may stand inside a page: no XML head, and names that are its own."""
+    name = re.sub(r"\W+", "-", name)  # a column's name may hold anything
     text = content.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

@@ -71,7 +71,8 @@ def sections(report: Report) -> Iterator[Section]:
     if report.annotators:
         yield _annotators_section(report.annotators)
     if report.design.column:
-        yield from (s for s in group_sections(report) if report.design.column in s.title)
+        begin = f"By {report.design.column}:"
+        yield from (s for s in group_sections(report) if s.title.startswith(begin))
 
 
 def main_section(systems: Mapping[str, Scores], annotators: Ceiling | None = None) -> Section:
