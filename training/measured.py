@@ -33,18 +33,19 @@ class Measured:
         return cls(float(drawn[0]), low, high)
 
     @classmethod
-    def pivotal(cls, drawn: NDArray[np.float64]) -> Self:
-        """The same of a figure that is never negative and that the bootstrap shows to be biased.
+    def debiased(cls, drawn: NDArray[np.float64]) -> Self:
+        """The same of a figure that is never negative and that chance makes too large.
 
-        Bias taken off: Efron and Tibshirani (1993), section 10.2. Interval turned round the
-        sample's figure (the basic one): Davison and Hinkley (1997), section 5.2.
+        The bias that the bootstrap shows is taken off (Efron and Tibshirani 1993, section 10.2);
+        the percentile interval moves down by twice as much, as the sample has the bias and each
+        draw has it anew. Near 0 such an interval is too narrow, since some bias always stays.
         """
         sample = float(drawn[0])
         if len(drawn) == 1:
             return cls(sample, np.nan, np.nan)
-        low, high = interval(drawn[1:]).tolist()
-        bounds = (2 * sample - np.nanmean(drawn[1:]), 2 * sample - high, 2 * sample - low)
-        return cls(*(max(0.0, float(bound)) for bound in bounds))
+        bias = float(np.nanmean(drawn[1:])) - sample
+        low, high = (interval(drawn[1:]) - 2 * bias).tolist()
+        return cls(*(max(0.0, bound) for bound in (sample - bias, low, high)))
 
     def to_dict(self) -> dict[str, float | None]:
         """Ready for JSON, rounded to four digits; NaN is None."""

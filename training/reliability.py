@@ -47,7 +47,7 @@ def reliability(
     Expected calibration error of Naeini et al. (2015) over bins of equal mass (Nguyen and
     O'Connor 2015). In a small sample chance alone parts shares from probabilities, so that it
     comes out too large (Kumar, Liang and Ma 2019; Roelofs et al. 2022); that bias is estimated by
-    the bootstrap over articles and taken off, see `Measured.pivotal`; of a model that is calibrated
+    the bootstrap over articles and taken off, see `Measured.debiased`; of a model that is calibrated
     perfectly some of it stays, as no error can be less than 0. Brier (1950), the half of
     his score that concerns one label.
     """
@@ -66,7 +66,7 @@ def reliability(
             Bin(int(n[0, b]), float(mean[0, b]), Measured.of(observed[:, b]))
             for b in range(member.shape[1])
         ),
-        Measured.pivotal(error),
+        Measured.debiased(error),
         Measured.of(squares),
     )
 
