@@ -46,10 +46,10 @@ def reliability(
 
     Expected calibration error of Naeini et al. (2015) over bins of equal mass (Nguyen and
     O'Connor 2015). In a small sample chance alone parts shares from probabilities, so that it
-    comes out too large (Kumar, Liang and Ma 2019; Roelofs et al. 2022); that bias is estimated by
-    the bootstrap over articles and taken off, see `Measured.debiased`; of a perfectly calibrated model
-    some of it stays, as no error can be less than 0. Brier (1950), the half of
-    his score that concerns one label.
+    comes out too large (Kumar, Liang and Ma 2019; Roelofs et al. 2022). That bias is estimated by
+    the bootstrap over articles and taken off, see `Measured.debiased`; of a perfectly calibrated
+    model some of it stays, as no error can be less than 0. Brier (1950), the half of his score
+    that concerns one label.
     """
     bins = equal_mass_bins(probability)
     member = bins[:, None] == np.arange(bins.max() + 1)
