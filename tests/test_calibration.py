@@ -6,7 +6,8 @@ import pytest
 from inference.calibration import Calibration
 from inference.decision import DecisionRule
 from training.calibrate import fit_calibration, fit_rule
-from training.metrics import brier, calibration_error, score_predictions
+from training.metrics import macro_f1
+from training.reliability import brier, calibration_error
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +92,7 @@ def test_thresholds_find_a_better_f1_than_a_half(taxonomy):
     rule = fit_rule(probabilities, labels, np.arange(3_000).astype(object), taxonomy)
     chosen, _ = rule.decide(probabilities, taxonomy)
     half, _ = DecisionRule((0.5,) * 7).decide(probabilities, taxonomy)
-    f1 = [
-        score_predictions(
-            applies, probabilities, labels, taxonomy, np.arange(3_000).astype(object)
-        ).macro_f1["topic"]
-        for applies in (chosen, half)
-    ]
+    f1 = [macro_f1(applies, labels, taxonomy)["topic"] for applies in (chosen, half)]
     assert f1[0] > f1[1] + 0.1
     assert all(t < 0.5 for t in rule.thresholds[:4])
 
@@ -119,24 +115,6 @@ def test_the_rule_decides_and_says_how_sure_it_is(taxonomy):
     assert confidence.tolist() == [[0.4, 0.5]]
 
 
-def test_measures_on_a_table_made_by_hand(taxonomy):
-    """Topic 0: two hits, one false alarm, one miss; a label never seen scores 0."""
-    labels = np.zeros((4, 7), np.bool_)
-    labels[:3, 0] = True
-    labels[:, 6] = True
-    applies = np.zeros((4, 7), np.bool_)
-    applies[[0, 1, 3], 0] = True
-    applies[:, 6] = True
-    scores = score_predictions(
-        applies, applies.astype(float), labels, taxonomy, np.array(["a", "a", "b", "b"], object)
-    )
-    first = scores.labels["topic"]["defence_industry"]
-    assert (first.precision, first.recall, first.f1, first.support) == (2 / 3, 2 / 3, 2 / 3, 3)
-    assert first.brier == 0.5
-    assert scores.labels["topic"]["exercises"].f1 == 0
-    assert scores.macro_f1["tone"] == pytest.approx(1 / 3)
-
-
 def test_calibration_error_of_known_bins():
     """Ten bins of ten; the probability is 0.2 too high in each."""
     probability = np.repeat(np.arange(10) / 10, 10) * 0.7 + 0.2
@@ -148,23 +126,3 @@ def test_calibration_error_of_known_bins():
         ]
     )
     assert calibration_error(probability, label) == pytest.approx(expected)
-
-
-def test_the_interval_counts_articles_not_paragraphs(taxonomy):
-    """Ten copies of a paragraph in its article say no more than one; ten articles do."""
-    rng = np.random.default_rng(5)
-    labels = np.zeros((60, 7), np.bool_)
-    labels[:, 0] = rng.random(60) < 0.5
-    labels[:, 6] = True
-    applies = labels.copy()
-    applies[:, 0] ^= rng.random(60) < 0.3
-    ids = np.arange(60).astype(object)
-    widths = []
-    for rows, articles in ((1, ids), (10, np.repeat(ids, 10)), (10, np.arange(600).astype(object))):
-        y, a = np.repeat(labels, rows, axis=0), np.repeat(applies, rows, axis=0)
-        low, high = score_predictions(a, a.astype(float), y, taxonomy, articles).macro_f1_interval[
-            "topic"
-        ]
-        widths.append(high - low)
-    assert widths[0] == pytest.approx(widths[1])
-    assert widths[2] < 0.5 * widths[0]

@@ -357,7 +357,7 @@ def test_a_tokenizer_that_cuts_otherwise_is_refused(written, tmp_path):
         manifest["encoder"]["probes"][1][3] += 1
 
     folder = edited(written, tmp_path / "m", change)
-    with pytest.raises(InputError, match=r"class Unigram\) cuts "«.*into \[0, .*expected \[0, "):
+    with pytest.raises(InputError, match=r"class Unigram\) cuts .«.*into \[0, .*expected \[0, "):
         load(folder)
 
 

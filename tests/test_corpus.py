@@ -181,3 +181,12 @@ def test_folds_keep_articles_whole_and_labels_even(corpus):
     shares = np.array([own.labels[folds[~passages] == f].sum(axis=0) for f in range(5)])
     shares = shares / own.labels.sum(axis=0)
     assert shares.min() > 0.12 and shares.max() < 0.3
+
+
+def test_a_corpus_of_another_taxonomy_is_refused_in_one_sentence(tmp_path, taxonomy):
+    """Not row by row: it is the whole table that is another's."""
+    path = tmp_path / "other.csv"
+    path.write_text("article_id,text,topics,tone\n" + "a,Un char.,sport,calme\n" * 30)
+    with pytest.raises(InputError, match="not one row has the labels of this taxonomy") as refused:
+        LabelledCorpus.read(path, taxonomy)
+    assert str(refused.value).count("unknown label") == 2

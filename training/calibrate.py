@@ -12,7 +12,8 @@ from inference.calibration import Calibration
 from inference.decision import DecisionRule
 from inference.taxonomy import Taxonomy
 from training.corpus import LabelledCorpus
-from training.metrics import Scores, f1_of_counts, score_predictions
+from training.metrics import f1_of_counts
+from training.predictions import Predictions
 
 _SMALLEST = 1e-12
 _SLOPES = (0.05, 20.0)
@@ -22,11 +23,11 @@ _DRAWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """Calibration and rule, and the scores of the predictions that chose them (optimistic)."""
+    """Calibration and rule, and the predictions that they were chosen on (so they flatter)."""
 
     calibration: Calibration
     rule: DecisionRule
-    scores: Scores
+    predictions: Predictions
 
 
 def calibrated(probabilities: NDArray[np.float64], corpus: LabelledCorpus) -> Calibrated:
@@ -35,9 +36,7 @@ def calibrated(probabilities: NDArray[np.float64], corpus: LabelledCorpus) -> Ca
     calibration = fit_calibration(probabilities, corpus.labels, taxonomy)
     shares = calibration.apply(probabilities, taxonomy)
     rule = fit_rule(shares, corpus.labels, corpus.article_ids, taxonomy)
-    applies, _ = rule.decide(shares, taxonomy)
-    scores = score_predictions(applies, shares, corpus.labels, taxonomy, corpus.article_ids)
-    return Calibrated(calibration, rule, scores)
+    return Calibrated(calibration, rule, Predictions.decided(shares, rule, corpus))
 
 
 def fit_calibration(

@@ -29,7 +29,7 @@ from training.corpus import LabelledCorpus
 from training.country_exchange import country_exchange
 from training.encoder import PretrainedEncoder, open_encoder
 from training.folds import article_folds
-from training.metrics import score_predictions
+from training.metrics import macro_f1
 from training.recipe import Learned, Report, Track
 
 if TYPE_CHECKING:
@@ -345,10 +345,8 @@ class _Run:
         found = model.predict_proba(self.kept.paragraphs)
         self.opened.model.train()
         applies = _plain_decision(found, self.kept.taxonomy)
-        scores = score_predictions(
-            applies, found, self.kept.labels, self.kept.taxonomy, self.kept.article_ids
-        )
-        return float(np.mean(list(scores.macro_f1.values())))
+        macro = macro_f1(applies, self.kept.labels, self.kept.taxonomy)
+        return float(np.mean(list(macro.values())))
 
 
 def _exchanged(paragraphs: list[Paragraph], rng: np.random.Generator) -> list[Paragraph]:

@@ -61,7 +61,10 @@ class LabelledCorpus:
 
     def where(self, mask: NDArray[np.bool_] | pd.Series) -> Self:
         """The rows of a mask, in order."""
-        chosen = np.flatnonzero(np.asarray(mask, np.bool_))
+        return self.rows(np.flatnonzero(np.asarray(mask, np.bool_)))
+
+    def rows(self, chosen: NDArray[np.int64]) -> Self:
+        """The rows of these numbers, in their order."""
         return replace(
             self, table=self.table.iloc[chosen].reset_index(drop=True), labels=self.labels[chosen]
         )
@@ -122,6 +125,7 @@ class LabelledCorpus:
         labels: list[list[bool]] = []
         texts_of_id: dict[str, str] = {}
         last: dict[str, Any] = {}
+        foreign: list[str] = []
         for number, (row, passage) in enumerate(rows, start=1):
             if number == 1:
                 _check_columns(row, taxonomy)
@@ -130,12 +134,20 @@ class LabelledCorpus:
             if texts_of_id.setdefault(entry["id"], entry["text"]) != entry["text"]:
                 wrong.append(f"id {entry['id']!r} stands a second time with another text")
             problems += [f"{row.where}: {problem}" for problem in wrong]
+            if any("unknown label" in problem for problem in wrong):
+                foreign.append(f"{row.where}: {'; '.join(wrong)}")
             same_article = last.get("article_id") == entry["article_id"]
             if not entry["preceding"] and not passage and same_article:
                 entry["preceding"] = last["text"]
             last = entry
             entries.append(entry)
             labels.append(applies)
+        if entries and len(foreign) == len(entries):
+            msg = (
+                f"{where}: not one row has the labels of this taxonomy ({foreign[0]}); rename the "
+                "labels, or fit a model of your own axes with --taxonomy"
+            )
+            raise InputError(msg)
         if problems:
             raise bad_rows(where, problems)
         if not entries:

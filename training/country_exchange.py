@@ -10,6 +10,7 @@ from inference.phrase_lists import gazetteer
 
 _KINDS = ("name", "people", "capital", "seat", "leader")
 _N_COUNTRIES = 45
+_WORD = re.compile(r"\w+")
 _LARGE = """
     FRA USA RUS CHN UKR IRN ISR TUR JPN DEU POL IND PAK GBR TWN KOR PRK SUN
 """.split()  # noqa: SIM905
@@ -40,11 +41,26 @@ def exchanges(seed: int) -> dict[str, str]:
 def country_exchange(seed: int = 0) -> Callable[[str], str]:
     """Exchange the countries of a text; its typographic apostrophes become plain ones."""
     table = exchanges(seed)
-    # Every form is matched, so that « République islamique de Mauritanie » is not cut up.
-    longest_first = sorted({form for _, _, form in gazetteer()}, key=len, reverse=True)
-    pattern = re.compile(
-        r"(?<!\w)(" + "|".join(map(re.escape, longest_first)) + r")(?!\w)", re.IGNORECASE
-    )
-    return lambda text: pattern.sub(
-        lambda found: table.get(found[0].casefold(), found[0]), text.replace("’", "'")
-    )
+    # Every form is found, the longest first, so that « République islamique de Mauritanie » is
+    # not cut up; by their first word, because a pattern of thousands of forms takes seconds.
+    by_first: dict[str, list[str]] = {}
+    for form in sorted({form.casefold() for _, _, form in gazetteer()}, key=len, reverse=True):
+        by_first.setdefault(_WORD.findall(form)[0], []).append(form)
+
+    def exchange(text: str) -> str:
+        text = text.replace("’", "'")
+        folded = text.lower()
+        if len(folded) != len(text):  # a letter such as İ becomes two
+            folded = "".join(char.lower()[:1] for char in text)
+        parts, done = [], 0
+        for word in _WORD.finditer(folded):
+            start = word.start()
+            for form in by_first.get(word[0], ()) if start >= done else ():
+                end = start + len(form)
+                if folded.startswith(form, start) and not _WORD.match(folded, end):
+                    parts += [text[done:start], table.get(form, text[start:end])]
+                    done = end
+                    break
+        return "".join((*parts, text[done:]))
+
+    return exchange

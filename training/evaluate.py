@@ -1,76 +1,211 @@
-"""How good a model is on articles it has not seen, beside two simple ones."""
+"""How good a model is: its scores beside simple systems and annotators, by group, and changed."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from inference.errors import InputError
 from inference.scorer import Scorer
 from inference.taxonomy import Taxonomy
+from training.annotations import Annotations
+from training.baselines import baselines
+from training.ceiling import Ceiling, ceiling
 from training.corpus import LabelledCorpus
-from training.metrics import Scores, score_predictions
+from training.designs import Design, fixed_split
+from training.linear import LinearRecipe
+from training.measured import N_DRAWS, Measured, plain, sample_and_draws
+from training.metrics import Counts, Scores, score
+from training.predictions import Predictions, predict
+from training.recipe import Track, untracked
+from training.refit import refit
+from training.robustness import Flips, robustness
 
-Predicted = tuple[NDArray[np.bool_], NDArray[np.float64]]
+if TYPE_CHECKING:
+    import pandas as pd
+
+GROUP_COLUMNS = ("theatre", "register", "source")
+_MOST_GROUPS = 50
+_ARTICLES_FOR_INTERVALS = 5
 
 
-def evaluate(scorer: Scorer, corpus: LabelledCorpus) -> Scores:
-    """Scores of a scorer's decisions, abstention left aside, on all rows of `corpus`."""
-    probabilities = scorer.calibration.apply(
-        scorer.model.predict_proba(corpus.paragraphs), corpus.taxonomy
-    )
-    applies, _ = scorer.rule.decide(probabilities, corpus.taxonomy)
-    return _scores((applies, probabilities), corpus)
+@dataclass(frozen=True, slots=True)
+class GroupScores:
+    """The paragraphs of one theatre, register or source.
 
-
-def evaluate_baselines(train: LabelledCorpus, test: LabelledCorpus) -> dict[str, Scores]:
-    """Two baselines fitted on `train`, scored on `test`.
-
-    "majority" says what most training paragraphs carry; "tfidf" is scikit-learn's TF-IDF of words
-    and pairs of words with logistic regression, one label against the rest.
+    micro_f1 : axis → F1 of all decisions together, because a group may lack a label; on an
+        exclusive axis it is the share of right ones. Intervals over the group's own articles, NaN
+        for fewer than five: drawn from so few, they would look far too sure.
     """
+
+    n_paragraphs: int
+    n_articles: int
+    micro_f1: dict[str, Measured]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An evaluation; `to_dict` for JSON, `to_frame` for notebooks.
+
+    systems : "model", and where there are training articles "majority" and "tfidf".
+    predictions : of the same systems, on the rows of `design.measured`.
+    annotators : None where there are no single judgements of the measured paragraphs.
+    groups : column → value → scores of the model.
+    robustness : change → flips; empty where the recipe is measured and not the model.
+    """
+
+    design: Design
+    systems: dict[str, Scores]
+    predictions: dict[str, Predictions]
+    annotators: Ceiling | None
+    groups: dict[str, dict[str, GroupScores]]
+    robustness: dict[str, Flips]
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The labels' meaning."""
+        return self.design.corpus.taxonomy
+
+    @property
+    def model(self) -> Scores:
+        """Scores of the model itself."""
+        return self.systems["model"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON: every figure with value, low and high; what is not defined is None."""
+        return {
+            "design": self.design.to_dict(),
+            "systems": {name: scores.to_dict() for name, scores in self.systems.items()},
+            "annotators": plain(self.annotators),
+            "groups": plain(self.groups),
+            "robustness": plain(self.robustness),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a label, then macro and micro of each axis; the F1 of others beside."""
+        import pandas as pd
+
+        rows = []
+        for axis, own in self.model.axes.items():
+            others = {n: s.axes[axis] for n, s in self.systems.items() if n != "model"}
+            for code, label in own.labels.items():
+                row = {"axis": axis, "label": code, "support": label.support}
+                row |= _rates(label.rates) | {
+                    "average_precision": label.average_precision.value,
+                    "brier": label.reliability.brier.value,
+                    "calibration_error": label.reliability.error.value,
+                }
+                row |= {name: scores.labels[code].rates.f1.value for name, scores in others.items()}
+                if self.annotators:
+                    row["annotators"] = self.annotators.pooled.f1[axis][code].value
+                rows.append(row)
+            macro = {"axis": axis, "label": "macro", **_rates(own.macro)}
+            macro["average_precision"] = own.average_precision.value
+            macro |= {name: scores.macro.f1.value for name, scores in others.items()}
+            if self.annotators:
+                macro["annotators"] = self.annotators.pooled.macro_f1[axis].value
+            micro = {"axis": axis, "label": "micro", **_rates(own.micro)}
+            micro |= {name: scores.micro.f1.value for name, scores in others.items()}
+            rows += [macro, micro]
+        return pd.DataFrame(rows).set_index(["axis", "label"])
+
+
+def _rates(rates: Any) -> dict[str, Any]:
+    f1 = rates.f1
+    shown = {"f1": f1.value, "f1_low": f1.low, "f1_high": f1.high}
+    return {**shown, "precision": rates.precision.value, "recall": rates.recall.value}
+
+
+def evaluate(
+    scorer: Scorer,
+    corpus: LabelledCorpus,
+    *,
+    design: Design | None = None,
+    recipe: LinearRecipe | None = None,
+    annotations: Annotations | None = None,
+    perturbed: bool = True,
+    track: Track = untracked,
+) -> Report:
+    """Measure a scorer, or its recipe, on a corpus; abstention is left aside but for its curve.
+
+    Parameters
+    ----------
+    design : which articles train and which are measured; None means the corpus's own split.
+    recipe : what is fitted anew where the design asks for it.
+    annotations : single judgements, for the annotators' own scores.
+    perturbed : whether to look how many labels flip when texts are changed.
+    track : passes the steps of refitting through, given how many there are.
+
+    Raises InputError for a corpus of another taxonomy, and for a design that refits without a
+    recipe.
+    """
+    check_taxonomy(scorer.taxonomy, corpus.taxonomy)
+    design = design or fixed_split(corpus)
+    measured = design.measured
+    predictions = _predictions(scorer, design, recipe, track)
+    return Report(
+        design,
+        {name: score(own) for name, own in predictions.items()},
+        predictions,
+        ceiling(annotations, set(measured.table["id"])) if annotations else None,
+        _groups(predictions["model"], measured, design),
+        robustness(scorer, measured) if perturbed and not design.refits else {},
+    )
+
+
+def check_taxonomy(one: Taxonomy, other: Taxonomy) -> None:
+    """Refuse to compare labels of two taxonomies. Raises InputError."""
+    if one.column_names != other.column_names:
+        msg = (
+            f"taxonomies differ: {', '.join(one.column_names)} and {', '.join(other.column_names)};"
+            " expected the same axes and labels in the same order"
+        )
+        raise InputError(msg)
+
+
+def _predictions(
+    scorer: Scorer, design: Design, recipe: LinearRecipe | None, track: Track
+) -> dict[str, Predictions]:
+    if design.refits:
+        if recipe is None:
+            msg = f"{design.name} fits the recipe anew; expected a recipe of a linear model"
+            raise InputError(msg)
+        parts = refit(recipe, design.corpus, design.parts, track)
+        return {name: Predictions.pooled([part[name] for part in parts]) for name in parts[0]}
+    found = {"model": predict(scorer, design.measured)}
+    train = design.corpus.where(design.parts[0].train)
+    n_with = train.labels.sum(axis=0)
+    if len(train) and (n_with > 0).all() and (n_with < len(train)).all():
+        found |= baselines(train, design.measured)
+    return found
+
+
+def _groups(
+    predictions: Predictions, measured: LabelledCorpus, design: Design
+) -> dict[str, dict[str, GroupScores]]:
+    # The column that is left out comes first, then those that are known.
+    columns = dict.fromkeys((design.column, *GROUP_COLUMNS))
+    found = {
+        name: measured.table[name].fillna("").astype(str).to_numpy(str)
+        for name in columns
+        if name in measured.table
+    }
     return {
-        "majority": _scores(_majority(train, test), test),
-        "tfidf": _scores(_tfidf(train, test), test),
+        name: {str(v): _group_scores(predictions.where(values == v)) for v in np.unique(values)}
+        for name, values in found.items()
+        if 1 < len(np.unique(values)) <= _MOST_GROUPS
     }
 
 
-def _scores(predicted: Predicted, corpus: LabelledCorpus) -> Scores:
-    applies, probabilities = predicted
-    return score_predictions(
-        applies, probabilities, corpus.labels, corpus.taxonomy, corpus.article_ids
-    )
-
-
-def _majority(train: LabelledCorpus, test: LabelledCorpus) -> Predicted:
-    own = train.where(~train.table["passage"])
-    shares = own.labels.mean(axis=0)
-    probabilities = np.tile(shares, (len(test), 1))
-    return _decided(probabilities, train.taxonomy), probabilities
-
-
-def _tfidf(train: LabelledCorpus, test: LabelledCorpus) -> Predicted:
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-    fitted, seen = vectorizer.fit_transform(train.texts), vectorizer.transform(test.texts)
-    probabilities = np.column_stack(
-        [
-            LogisticRegression(C=10.0, max_iter=1_000)
-            .fit(fitted, train.labels[:, column])
-            .predict_proba(seen)[:, 1]
-            for column in range(train.labels.shape[1])
-        ]
-    )
-    for axis, span in train.taxonomy.spans():
-        if axis.exclusive:
-            probabilities[:, span] /= probabilities[:, span].sum(axis=1, keepdims=True)
-    return _decided(probabilities, train.taxonomy), probabilities
-
-
-def _decided(probabilities: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np.bool_]:
-    applies = probabilities >= 0.5
-    for axis, span in taxonomy.spans():
-        if axis.exclusive:
-            best = probabilities[:, span].argmax(axis=1)
-            applies[:, span] = np.arange(len(axis.labels)) == best[:, None]
-    return applies
+def _group_scores(predictions: Predictions) -> GroupScores:
+    n_articles = len(set(predictions.article_ids))
+    n_draws = N_DRAWS if n_articles >= _ARTICLES_FOR_INTERVALS else 0
+    bootstrap = sample_and_draws(predictions.article_ids, n_draws)
+    counts = Counts.of(predictions, bootstrap)
+    micro = {
+        axis.name: Measured.of(counts.columns(span).summed().f1[:, 0])
+        for axis, span in predictions.taxonomy.spans()
+    }
+    return GroupScores(len(predictions), n_articles, micro)

@@ -12,11 +12,12 @@ import numpy as np
 from inference.artefact import Provenance, write_model
 from inference.errors import InputError
 from inference.scorer import Scorer
+from training.baselines import baselines
 from training.calibrate import calibrated
 from training.corpus import LabelledCorpus, hold_out
-from training.evaluate import evaluate, evaluate_baselines
 from training.linear import LinearRecipe
-from training.metrics import Scores
+from training.metrics import Scores, score
+from training.predictions import predict
 from training.recipe import Recipe, Report, Track, untracked
 
 
@@ -72,7 +73,8 @@ def fit(
 
     # 4) Look at the held-out articles.
     report("scoring the held-out articles, with two baselines")
-    held_out = {"model": evaluate(scorer, test), **evaluate_baselines(train, test)}
+    predicted = {"model": predict(scorer, test), **baselines(train, test)}
+    held_out = {name: score(own) for name, own in predicted.items()}
     n_passages = int(train.table["passage"].sum())
     provenance = Provenance(
         training=learned.training,
@@ -84,7 +86,7 @@ def fit(
         },
         scores={name: scores.to_dict() for name, scores in held_out.items()},
     )
-    return FittedModel(scorer, provenance, held_out, chosen.scores, learned.extra_files)
+    return FittedModel(scorer, provenance, held_out, score(chosen.predictions), learned.extra_files)
 
 
 def check_examples(train: LabelledCorpus, recipe: Recipe) -> None:

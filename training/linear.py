@@ -18,6 +18,7 @@ from training.calibrate import calibrated
 from training.corpus import LabelledCorpus
 from training.folds import article_folds
 from training.linear_table import linear_model
+from training.metrics import macro_f1
 from training.naive_bayes_logistic import NaiveBayesLogisticRegression
 from training.recipe import Learned, Report, Track, untracked
 from training.vectorizer import HashedNgramVectorizer, OccurrenceTfidf
@@ -47,6 +48,11 @@ class LinearRecipe:
     seed: int = 0
     n_jobs: int = -1
 
+    @property
+    def setting(self) -> Setting:
+        """The first of the settings: the only one, where nothing is searched."""
+        return self.C[0], self.passage_weights[0]
+
     def learn(self, train: LabelledCorpus, report: Report, track: Track) -> Learned:
         """Choose a setting by cross-validation, and fit it on all of `train`."""
         n_articles = train.table.loc[~train.table["passage"], "article_id"].nunique()
@@ -60,7 +66,11 @@ class LinearRecipe:
         unseen = folds >= 0
         paragraphs = train.where(unseen)
         macro = {
-            setting: calibrated(found[unseen], paragraphs).scores.macro_f1
+            setting: macro_f1(
+                calibrated(found[unseen], paragraphs).predictions.applies,
+                paragraphs.labels,
+                train.taxonomy,
+            )
             for setting, found in out_of_fold.items()
         }
         best = max(settings, key=lambda setting: np.mean(list(macro[setting].values())))
@@ -135,7 +145,9 @@ def cross_validate(
     """
     jobs = list(itertools.product(settings, range(int(folds.max()) + 1)))
     predictions = joblib.Parallel(n_jobs=recipe.n_jobs, return_as="generator")(
-        joblib.delayed(_held_out_probabilities)(counted, corpus, folds == fold, setting, recipe)
+        joblib.delayed(fit_and_predict)(
+            counted, corpus, folds != fold, folds == fold, setting, recipe
+        )
         for setting, fold in jobs
     )
     out_of_fold = {setting: np.zeros(corpus.labels.shape) for setting in settings}
@@ -144,13 +156,17 @@ def cross_validate(
     return out_of_fold
 
 
-def _held_out_probabilities(
+def fit_and_predict(
     counted: Counted,
     corpus: LabelledCorpus,
-    held_out: NDArray[np.bool_],
+    fitted: NDArray[np.bool_],
+    predicted: NDArray[np.bool_],
     setting: Setting,
     recipe: LinearRecipe,
 ) -> NDArray[np.float64]:
-    estimator = fit_estimator(counted.where(~held_out), corpus.where(~held_out), setting, recipe)
-    probabilities: NDArray[np.float64] = estimator[1:].predict_proba(counted.where(held_out).counts)
+    """Fit on some rows, and predict others: uncalibrated, (n_predicted, n_columns)."""
+    estimator = fit_estimator(counted.where(fitted), corpus.where(fitted), setting, recipe)
+    probabilities: NDArray[np.float64] = estimator[1:].predict_proba(
+        counted.where(predicted).counts
+    )
     return probabilities

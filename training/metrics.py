@@ -1,107 +1,211 @@
-"""Measures of predictions against labels."""
+"""Scores of predictions against labels, every figure with its interval over articles."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.taxonomy import Taxonomy
-from training.bootstrap import ArticleBootstrap, interval
+from inference.taxonomy import Axis, Taxonomy
+from training.bootstrap import ArticleBootstrap
+from training.measured import Measured, plain, sample_and_draws
+from training.predictions import Predictions
+from training.ranking import Abstention, abstention, average_precision
+from training.reliability import Reliability, reliability
 
-_BINS = 10
-_DRAWS = 1_000
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Precision, recall and F1 of one label, or of several together (van Rijsbergen 1979, ch. 7).
+
+    A label never chosen, or never there, scores 0 (scikit-learn's zero_division).
+    """
+
+    precision: Measured
+    recall: Measured
+    f1: Measured
 
 
 @dataclass(frozen=True, slots=True)
 class LabelScores:
-    """One label on held-out paragraphs.
+    """One label.
 
-    support : paragraphs that carry it. brier : mean squared error of the probability.
-    calibration_error : expected calibration error over ten bins of equal mass.
+    support : paragraphs that carry it.
+    average_precision : area under the precision-recall curve; a label drawn by lot has its share.
+    reliability : whether its probabilities can be read as shares, Brier score among them.
     """
 
-    precision: float
-    recall: float
-    f1: float
     support: int
-    brier: float
-    calibration_error: float
+    rates: Rates
+    average_precision: Measured
+    reliability: Reliability
+
+
+@dataclass(frozen=True, slots=True)
+class AxisScores:
+    """One axis.
+
+    macro : means of the labels' rates. micro : rates of all decisions counted together.
+    average_precision : mean over the labels.
+    exact_match : share of paragraphs whose labels are all right.
+    jaccard : mean over paragraphs of labels in common by labels in either; 1 where both have none.
+    abstention : risk, the share of paragraphs not exactly right, against coverage.
+    confusion : of an exclusive axis: label → what is said → share of the paragraphs with that
+        label; None where any number of labels may apply.
+    """
+
+    labels: dict[str, LabelScores]
+    macro: Rates
+    micro: Rates
+    average_precision: Measured
+    exact_match: Measured
+    jaccard: Measured
+    abstention: Abstention
+    confusion: dict[str, dict[str, Measured]] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Held-out scores.
-
-    labels : axis → label → `LabelScores`.
-    macro_f1 : axis → mean F1 of its labels.
-    macro_f1_interval : axis → bounds of the 95 % percentile interval, bootstrap over articles,
-        because paragraphs of one article are not independent; NaN with a single article.
-    """
+    """Scores of one system on paragraphs that it has not seen; axes by name."""
 
     n_paragraphs: int
     n_articles: int
-    labels: dict[str, dict[str, LabelScores]]
-    macro_f1: dict[str, float]
-    macro_f1_interval: dict[str, tuple[float, float]]
+    axes: dict[str, AxisScores]
+
+    @property
+    def macro_f1(self) -> dict[str, float]:
+        """Axis → mean F1 of its labels, without the interval."""
+        return {name: axis.macro.f1.value for name, axis in self.axes.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """As the manifest keeps it, rounded to four digits."""
+        """As the manifest keeps it, rounded to four digits; what is not defined is None."""
         return {
             "n_paragraphs": self.n_paragraphs,
             "n_articles": self.n_articles,
-            "macro_f1": {axis: round(value, 4) for axis, value in self.macro_f1.items()},
-            "macro_f1_interval": {
-                axis: [round(bound, 4) if np.isfinite(bound) else None for bound in bounds]
-                for axis, bounds in self.macro_f1_interval.items()
-            },
-            "labels": {
-                axis: {
-                    code: {
-                        name: round(value, 4) if isinstance(value, float) else value
-                        for name, value in asdict(scores).items()
-                    }
-                    for code, scores in labels.items()
-                }
-                for axis, labels in self.labels.items()
-            },
+            "macro_f1": plain(self.macro_f1),
+            "axes": plain(self.axes),
         }
 
 
-def score_predictions(
-    applies: NDArray[np.bool_],
-    probabilities: NDArray[np.float64],
-    labels: NDArray[np.bool_],
-    taxonomy: Taxonomy,
-    article_ids: NDArray[np.object_],
-) -> Scores:
-    """Scores of decisions and calibrated probabilities, all (n_paragraphs, n_columns)."""
-    intervals = _macro_f1_intervals(applies, labels, taxonomy, article_ids)
-    by_axis: dict[str, dict[str, LabelScores]] = {}
-    for axis, span in taxonomy.spans():
-        hits = (applies[:, span] & labels[:, span]).sum(axis=0)
-        chosen, support = applies[:, span].sum(axis=0), labels[:, span].sum(axis=0)
-        # A label never chosen, or never there, scores 0 (scikit-learn's zero_division).
-        precision, recall = hits / np.maximum(chosen, 1), hits / np.maximum(support, 1)
-        f1 = f1_of_counts(hits, chosen, support)
-        by_axis[axis.name] = {
-            code: LabelScores(
-                float(precision[i]),
-                float(recall[i]),
-                float(f1[i]),
-                int(support[i]),
-                brier(probabilities[:, span.start + i], labels[:, span.start + i]),
-                calibration_error(probabilities[:, span.start + i], labels[:, span.start + i]),
-            )
-            for i, code in enumerate(axis.codes)
-        }
-    macro = {
-        axis: float(np.mean([scores.f1 for scores in own.values()]))
-        for axis, own in by_axis.items()
+def score(predictions: Predictions) -> Scores:
+    """All scores of a system's predictions, with 95 % intervals by bootstrap over articles."""
+    bootstrap = sample_and_draws(predictions.article_ids)
+    counts = Counts.of(predictions, bootstrap)
+    axes = {
+        axis.name: _axis_scores(predictions, index, counts.columns(span), bootstrap)
+        for index, (axis, span) in enumerate(predictions.taxonomy.spans())
     }
-    return Scores(len(labels), len(set(article_ids)), by_axis, macro, intervals)
+    return Scores(len(predictions), bootstrap.n_articles, axes)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What rates are made of, each (n_draws, n_columns); the first draw is the sample.
+
+    hits : right decisions for a label. chosen : all decisions for it. support : paragraphs that
+    carry it.
+    """
+
+    hits: _Floats
+    chosen: _Floats
+    support: _Floats
+
+    @classmethod
+    def of(cls, predictions: Predictions, bootstrap: ArticleBootstrap) -> Counts:
+        """Count the decisions of each draw."""
+        applies, labels = predictions.applies, predictions.labels
+        return cls(*(bootstrap.sums(counted) for counted in (applies & labels, applies, labels)))
+
+    def columns(self, span: slice) -> Counts:
+        """The same of an axis's columns."""
+        return Counts(self.hits[:, span], self.chosen[:, span], self.support[:, span])
+
+    def summed(self) -> Counts:
+        """All columns counted as one: (n_draws, 1)."""
+        return Counts(
+            *(part.sum(axis=1, keepdims=True) for part in (self.hits, self.chosen, self.support))
+        )
+
+    @property
+    def f1(self) -> _Floats:
+        """F1 of each draw and column."""
+        return f1_of_counts(self.hits, self.chosen, self.support)
+
+    @property
+    def precision(self) -> _Floats:
+        """Precision of each draw and column."""
+        return np.asarray(self.hits / np.maximum(self.chosen, 1))
+
+    @property
+    def recall(self) -> _Floats:
+        """Recall of each draw and column."""
+        return np.asarray(self.hits / np.maximum(self.support, 1))
+
+    def macro(self) -> Rates:
+        """Means over the columns."""
+        means = (drawn.mean(axis=1) for drawn in (self.precision, self.recall, self.f1))
+        return Rates(*map(Measured.of, means))
+
+    def rates(self, column: int = 0) -> Rates:
+        """Rates of one column."""
+        drawn = (self.precision, self.recall, self.f1)
+        return Rates(*(Measured.of(own[:, column]) for own in drawn))
+
+
+def _axis_scores(
+    predictions: Predictions, index: int, counts: Counts, bootstrap: ArticleBootstrap
+) -> AxisScores:
+    axis, span = predictions.taxonomy.spans()[index]
+    labels, applies = predictions.labels[:, span], predictions.applies[:, span]
+    probabilities = predictions.probabilities[:, span]
+    precisions = np.column_stack(
+        [
+            average_precision(probability, label, bootstrap)
+            for probability, label in zip(probabilities.T, labels.T, strict=True)
+        ]
+    )
+    by_label = {
+        code: LabelScores(
+            int(labels[:, i].sum()),
+            counts.rates(i),
+            Measured.of(precisions[:, i]),
+            reliability(probabilities[:, i], labels[:, i], bootstrap),
+        )
+        for i, code in enumerate(axis.codes)
+    }
+    n = bootstrap.sums(np.ones(len(labels)))
+    right = (labels == applies).all(axis=1)
+    either = (labels | applies).sum(axis=1)
+    jaccard = np.where(either, (labels & applies).sum(axis=1) / np.maximum(either, 1), 1.0)
+    return AxisScores(
+        by_label,
+        counts.macro(),
+        counts.summed().rates(),
+        Measured.of(precisions.mean(axis=1)),
+        Measured.of(bootstrap.sums(right) / n),
+        Measured.of(bootstrap.sums(jaccard) / n),
+        abstention(predictions.confidence[:, index], ~right, bootstrap),
+        _confusion(axis, labels, applies, bootstrap) if axis.exclusive else None,
+    )
+
+
+def _confusion(
+    axis: Axis,
+    labels: NDArray[np.bool_],
+    applies: NDArray[np.bool_],
+    bootstrap: ArticleBootstrap,
+) -> dict[str, dict[str, Measured]]:
+    pairs = bootstrap.sums(labels[:, :, None] & applies[:, None, :])
+    with np.errstate(invalid="ignore"):  # a draw without the label
+        shares = pairs / pairs.sum(axis=2, keepdims=True)
+    return {
+        code: {said: Measured.of(shares[:, i, j]) for j, said in enumerate(axis.codes)}
+        for i, code in enumerate(axis.codes)
+    }
 
 
 def f1_of_counts(
@@ -112,31 +216,9 @@ def f1_of_counts(
     return f1
 
 
-def _macro_f1_intervals(
-    applies: NDArray[np.bool_],
-    labels: NDArray[np.bool_],
-    taxonomy: Taxonomy,
-    article_ids: NDArray[np.object_],
-) -> dict[str, tuple[float, float]]:
-    bootstrap = ArticleBootstrap.of(article_ids, _DRAWS)
-    if bootstrap.n_articles < 2:
-        return {axis.name: (np.nan, np.nan) for axis in taxonomy.axes}
-    f1 = f1_of_counts(*(bootstrap.sums(counted) for counted in (applies & labels, applies, labels)))
-    bounds = {axis.name: interval(f1[:, span].mean(axis=1)) for axis, span in taxonomy.spans()}
-    return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
-
-
-def brier(probability: NDArray[np.float64], label: NDArray[np.bool_]) -> float:
-    """Mean squared difference between probability and label (Brier 1950), 0 is perfect."""
-    return float(np.mean((probability - label) ** 2))
-
-
-def calibration_error(probability: NDArray[np.float64], label: NDArray[np.bool_]) -> float:
-    """Expected calibration error over ten bins with equal numbers of paragraphs.
-
-    Naeini et al. (2015), with the equal-mass bins of Nguyen and O'Connor (2015).
-    """
-    order = np.argsort(probability, kind="stable")
-    bins = [part for part in np.array_split(order, _BINS) if len(part)]
-    gaps = [abs(probability[part].mean() - label[part].mean()) * len(part) for part in bins]
-    return float(sum(gaps) / len(order))
+def macro_f1(
+    applies: NDArray[np.bool_], labels: NDArray[np.bool_], taxonomy: Taxonomy
+) -> dict[str, float]:
+    """Axis → mean F1 of its labels; both (n_paragraphs, n_columns)."""
+    f1 = f1_of_counts(*(counted.sum(axis=0) for counted in (applies & labels, applies, labels)))
+    return {axis.name: float(f1[span].mean()) for axis, span in taxonomy.spans()}

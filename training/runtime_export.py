@@ -21,7 +21,8 @@ from inference.runtimes import EXPORTED, TorchRuntime, has_segments, need
 from inference.scorer import Scorer
 from inference.windows import batches_by_length
 from training.corpus import LabelledCorpus
-from training.metrics import score_predictions
+from training.metrics import macro_f1
+from training.predictions import predict
 
 if TYPE_CHECKING:
     import torch
@@ -124,16 +125,11 @@ def _reopened(folder: Path) -> Any:
 def _compare(
     scorer: Scorer, fp32: CamembertModel, exported: CamembertModel, corpus: LabelledCorpus
 ) -> ExportReport:
-    applies, macro = [], []
-    for model in (fp32, exported):
-        found = scorer.calibration.apply(model.predict_proba(corpus.paragraphs), corpus.taxonomy)
-        applies.append(scorer.rule.decide(found, corpus.taxonomy)[0])
-        scores = score_predictions(
-            applies[-1], found, corpus.labels, corpus.taxonomy, corpus.article_ids
-        )
-        macro.append(float(np.mean(list(scores.macro_f1.values()))))
-    same = float((applies[0] == applies[1]).all(axis=1).mean())
-    return ExportReport(same, macro[1], macro[0], len(corpus))
+    found = [predict(replace(scorer, model=model), corpus).applies for model in (fp32, exported)]
+    macro = [macro_f1(applies, corpus.labels, corpus.taxonomy) for applies in found]
+    before, after = (float(np.mean(list(own.values()))) for own in macro)
+    same = float((found[0] == found[1]).all(axis=1).mean())
+    return ExportReport(same, after, before, len(corpus))
 
 
 def _onnx(model: CamembertModel, path: Path, calibration: list[Paragraph]) -> None:  # noqa: ARG001

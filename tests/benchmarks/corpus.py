@@ -25,7 +25,7 @@ from training.corpus import LabelledCorpus
 from training.folds import article_folds
 from training.label_cells import axis_labels
 from training.linear import Counted, LinearRecipe, cross_validate, fit_estimator
-from training.metrics import Scores, score_predictions
+from training.metrics import f1_of_counts
 
 ROOT = Path(__file__).parents[2]
 SETTING = (30.0, 1.0)
@@ -47,9 +47,10 @@ def main(real_path: Path | None) -> None:
 
     def show(variant: str, part: LabelledCorpus, **options: object) -> None:
         own, there = _measure(part, real, **options)  # type: ignore[arg-type]
-        f1 = [f"{s.f1:.3f}" for labels in own.labels.values() for s in labels.values()]
-        macro = [f"{value:.3f}" for value in own.macro_f1.values()]
-        macro += [f"{value:.3f}" for value in there.macro_f1.values()] if there else ["–", "–"]
+        f1 = [f"{value:.3f}" for value in own]
+        spans = [span for _, span in taxonomy.spans()]
+        macro = [f"{own[span].mean():.3f}" for span in spans]
+        macro += ["–" if there is None else f"{there[span].mean():.3f}" for span in spans]
         print(f"| {variant} | {len(part)} | " + " | ".join([*macro, *f1]) + " |", flush=True)
 
     ids = corpus.table["id"].astype(str)
@@ -79,7 +80,8 @@ def _measure(
     real: Real,
     recipe: LinearRecipe = LinearRecipe(),
     names: PhraseMatcher | None = None,
-) -> tuple[Scores, Scores | None]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """F1 of each column out-of-fold, and on the real texts where there are some."""
     counted = Counted.of(part)
     if names is not None:
         counted.ngrams.names_ = names
@@ -89,17 +91,17 @@ def _measure(
     there = None
     if real is not None:
         there = fit_estimator(counted, part, SETTING, recipe).predict_proba(real[0])
-    return macro_scores(part, out_of_fold, folds, real, there)
+    return column_f1(part, out_of_fold, folds, real, there)
 
 
-def macro_scores(
+def column_f1(
     part: LabelledCorpus,
     out_of_fold: NDArray[np.float64],
     folds: NDArray[np.int64],
     real: Real,
     there: NDArray[np.float64] | None,
-) -> tuple[Scores, Scores | None]:
-    """Scores on the articles and on the real paragraphs, calibrated and cut as `fit` does it.
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """F1 of each column on the articles and on real paragraphs, calibrated and cut as in `fit`.
 
     out_of_fold, there : uncalibrated probabilities of the corpus's rows and of the real ones.
     """
@@ -109,9 +111,10 @@ def macro_scores(
     calibrated = calibration.apply(out_of_fold[own], taxonomy)
     rule = fit_rule(calibrated, labels, part.article_ids[own], taxonomy)
 
-    def scores(probabilities: NDArray[np.float64], truth: NDArray[np.bool_]) -> Scores:
+    def scores(probabilities: NDArray[np.float64], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
         applies, _ = rule.decide(probabilities, taxonomy)
-        return score_predictions(applies, probabilities, truth, taxonomy, np.arange(len(truth)))
+        counted = (applies & truth, applies, truth)
+        return f1_of_counts(*(own.sum(axis=0) for own in counted))
 
     if real is None or there is None:
         return scores(calibrated, labels), None

@@ -18,11 +18,12 @@ from inference.features import masked_tokens
 from inference.phrase_lists import lexicon, lexicon_classes, state_names
 from inference.phrases import PhraseMatcher
 from inference.taxonomy import Taxonomy
-from tests.benchmarks.corpus import ROOT, SETTING, Real, macro_scores, read_real
+from tests.benchmarks.corpus import ROOT, SETTING, Real, column_f1, read_real
 from training.corpus import LabelledCorpus
 from training.folds import article_folds
 from training.linear import Counted, LinearRecipe, cross_validate, fit_estimator
-from training.metrics import Scores
+
+Floats = NDArray[np.float64]
 
 NAMES = (
     "diplomacy_body",
@@ -43,9 +44,13 @@ def main(real_path: Path | None) -> None:
     folds = article_folds(corpus, LinearRecipe().n_folds, LinearRecipe().seed)
     print("| out | terms | topic | tone | real topic | real tone |\n|---|---|---|---|---|---|")
 
-    def show(variant: str, n_terms: int, found: tuple[Scores, Scores | None]) -> None:
-        macro = [f"{value:.3f}" for value in found[0].macro_f1.values()]
-        macro += [f"{value:.3f}" for value in found[1].macro_f1.values()] if found[1] else []
+    def show(variant: str, n_terms: int, found: tuple[Floats, Floats | None]) -> None:
+        macro = [
+            f"{f1[span].mean():.3f}"
+            for f1 in found
+            if f1 is not None
+            for _, span in taxonomy.spans()
+        ]
         print(f"| {variant} | {n_terms} | " + " | ".join(macro) + " |", flush=True)
 
     classes = lexicon_classes()
@@ -67,7 +72,7 @@ def _matcher(keep: Sequence[bool]) -> PhraseMatcher:
 
 def _without_classes(
     corpus: LabelledCorpus, folds: NDArray[np.int64], left_out: Collection[str], real: Real
-) -> tuple[Scores, Scores | None]:
+) -> tuple[Floats, Floats | None]:
     counted = Counted.of(corpus)
     counted.ngrams.lexicon_ = _matcher([name not in left_out for name, _ in lexicon()])
     counted = Counted(counted.ngrams, counted.ngrams.transform(corpus.texts))
@@ -75,12 +80,12 @@ def _without_classes(
     there = None
     if real is not None:
         there = fit_estimator(counted, corpus, SETTING, LinearRecipe()).predict_proba(real[0])
-    return macro_scores(corpus, out_of_fold, folds, real, there)
+    return column_f1(corpus, out_of_fold, folds, real, there)
 
 
 def _without_unseen(
     corpus: LabelledCorpus, folds: NDArray[np.int64], group: Collection[str], real: Real
-) -> tuple[int, tuple[Scores, Scores | None]]:
+) -> tuple[int, tuple[Floats, Floats | None]]:
     """Scores, and how many terms stand in no text of the whole corpus."""
     counted = Counted.of(corpus)
     whole = counted.ngrams.lexicon_
@@ -101,7 +106,7 @@ def _without_unseen(
         counted.ngrams.lexicon_ = _matcher((~of_group | seen).tolist())
         there = estimator.predict_proba(real[0])
     n_unseen = int((of_group & ~seen).sum())
-    return n_unseen, macro_scores(corpus, out_of_fold, folds, real, there)
+    return n_unseen, column_f1(corpus, out_of_fold, folds, real, there)
 
 
 def _seen(texts: Sequence[str]) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline, make_union
 
 from inference.scorer import load
 from training.corpus import LabelledCorpus
-from training.metrics import score_predictions
+from training.metrics import macro_f1
 
 _N_PARAGRAPHS = 4_000
 _LEAST_WORDS = 40
@@ -133,5 +133,5 @@ def _macro_f1(predict: Predict, test: LabelledCorpus) -> tuple[float, float]:
         if axis.exclusive:
             best = probabilities[:, span].argmax(axis=1)
             applies[:, span] = np.arange(len(axis.labels)) == best[:, None]
-    scores = score_predictions(applies, probabilities, test.labels, test.taxonomy, test.article_ids)
-    return scores.macro_f1["topic"], scores.macro_f1["tone"]
+    scores = macro_f1(applies, test.labels, test.taxonomy)
+    return scores["topic"], scores["tone"]

@@ -3,82 +3,187 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
-from inference.scorer import load
+from inference.artefact import StoredModel
+from inference.destination import destination
+from inference.errors import InputError
 from inference.taxonomy import Taxonomy
-from training.commands.options import PATH, format_option, wants_json
-from training.commands.terminal import say
+from training.annotations import Annotations, read_annotations
+from training.commands.options import PATH, stored_model, wants_json
+from training.commands.terminal import progress, say
 from training.corpus import LabelledCorpus
-from training.evaluate import evaluate, evaluate_baselines
-from training.metrics import Scores
+from training.designs import Design, cross_validation, fixed_split, leave_out, past_and_later
+from training.evaluate import evaluate
+from training.learning_curve import Point, learning_curve
+from training.refit import recipe_of
+from training.report_sections import preface, sections
+from training.report_terminal import print_sections
 
 
 @click.command("evaluate")
 @click.argument("model", type=PATH)
 @click.argument("corpus", type=PATH)
-@format_option
-def command(model: Path, corpus: Path, format_: str | None) -> None:
-    """Score MODEL (a folder, or `default`) on CORPUS: its test articles, or all without a split."""
-    scorer = load(None if str(model) == "default" else model)
-    labelled = LabelledCorpus.read(corpus, scorer.taxonomy)
-    test, train = labelled.split("test"), labelled.split("train")
-    systems = {"model": evaluate(scorer, test if len(test) else labelled)}
-    if len(test) and len(train):
-        systems |= evaluate_baselines(train, test)
-    elif not len(test):
-        say("no row is marked test: if the model was fitted on this corpus, its scores flatter")
-    show(systems, labelled.taxonomy, format_)
+@click.option(
+    "--split",
+    type=click.Choice(("test",)),
+    help="Measure MODEL on the articles that CORPUS marks test: the default, where it has some.",
+)
+@click.option(
+    "--cv",
+    "n_folds",
+    metavar="FOLDS",
+    type=click.IntRange(2, 50),
+    help="Refit MODEL's recipe in so many folds of whole articles, and measure all articles.",
+)
+@click.option(
+    "--time",
+    "by_time",
+    is_flag=True,
+    help="Refit the recipe on the past, measure the last fifth of the articles (date or year).",
+)
+@click.option(
+    "--leave-out",
+    "column",
+    metavar="COLUMN",
+    help="Refit without one theatre, register, source… at a time, and measure the one left out.",
+)
+@click.option(
+    "--annotations",
+    type=PATH,
+    help="Single judgements (as for agreement), for the annotators' own scores. "
+    "Default: annotations.csv of the CORPUS folder.",
+)
+@click.option(
+    "--robustness/--no-robustness",
+    "perturbed",
+    default=True,
+    help="Whether to count the labels that flip in texts with other countries, typing errors…",
+)
+@click.option(
+    "--figures",
+    type=PATH,
+    help="Folder to write figures to, as SVG and PNG; the learning curve takes four fits.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("table", "json", "html")),
+    help="Default: table on a terminal, json otherwise. html is one page, figures included.",
+)
+def command(
+    model: Path,
+    corpus: Path,
+    split: str | None,
+    n_folds: int | None,
+    by_time: bool,
+    column: str | None,
+    annotations: Path | None,
+    perturbed: bool,
+    figures: Path | None,
+    format_: str | None,
+) -> None:
+    """Measure MODEL (a folder, or `default`) on CORPUS, every figure with a 95 % interval.
 
-
-def show(systems: Mapping[str, Scores], taxonomy: Taxonomy, format_: str | None) -> None:
-    """Print the scores of a model and of others beside it, as a table or as JSON."""
-    if wants_json(format_):
-        print(json.dumps({name: scores.to_dict() for name, scores in systems.items()}))
-        return
-    console = Console()
-    model = systems["model"]
-    others = {name: scores for name, scores in systems.items() if name != "model"}
-    table = Table(
-        title=f"On {model.n_paragraphs} paragraphs of {model.n_articles} articles",
-        title_justify="left",
-        box=SIMPLE,
-        padding=(0, 1, 0, 0),
-    )
-    longest = max(len(code) for axis in taxonomy.axes for code in axis.codes)
-    table.add_column("label", no_wrap=True, min_width=longest)
-    for header in ("prec.", "recall", "F1", "n", "Brier", "ECE"):
-        table.add_column(header, justify="right", no_wrap=True)
-    for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
-    for axis in taxonomy.axes:
-        for code in axis.codes:
-            s = model.labels[axis.name][code]
-            table.add_row(
-                code,
-                *(f"{value:.3f}" for value in (s.precision, s.recall, s.f1)),
-                str(s.support),
-                *(f"{value:.3f}" for value in (s.brier, s.calibration_error)),
-                *(f"{scores.labels[axis.name][code].f1:.3f}" for scores in others.values()),
-            )
-        table.add_section()
-    console.print(table)
-    for axis in taxonomy.axes:
-        macro = (
-            f"{name} {scores.macro_f1[axis.name]:.3f} ({{:.3f}} to {{:.3f}})".format(
-                *scores.macro_f1_interval[axis.name]
-            )
-            for name, scores in systems.items()
+    Beside it stand two simple systems, fitted on CORPUS's training articles, and the annotators
+    where their single judgements are at hand. One design at a time: --split, --cv, --time or
+    --leave-out; the last three fit the recipe of a linear model anew.
+    """
+    given = [
+        name
+        for name, value in (
+            ("--split", split),
+            ("--cv", n_folds),
+            ("--time", by_time),
+            ("--leave-out", column),
         )
-        console.print(f"{axis.name}, macro-F1: {', '.join(macro)}", highlight=False)
-    console.print(
-        "Brier: mean squared error of the probability, 0 is best. ECE: how far probabilities are "
-        "from observed shares on average, 0 is best. In brackets: 95 % intervals over articles. "
-        "n: paragraphs with the label. majority, tfidf: F1 of two simple baselines."
+        if value
+    ]
+    if len(given) > 1:
+        msg = f"{' and '.join(given)}: expected one design at a time; choose one"
+        raise InputError(msg)
+    if figures is not None:
+        _check_figures(figures)
+    stored = stored_model(model)
+    scorer = stored.scorer
+    labelled = LabelledCorpus.read(corpus, scorer.taxonomy)
+    judged = _judgements(annotations, corpus, scorer.taxonomy)
+    design = _design(labelled, stored, n_folds, column, by_time=by_time, required=bool(split))
+    recipe = recipe_of(stored.provenance.training) if design.refits else None
+    report = evaluate(
+        scorer,
+        labelled,
+        design=design,
+        recipe=recipe,
+        annotations=judged,
+        perturbed=perturbed,
+        track=progress,
     )
+    if annotations is not None and report.annotators is None:
+        say(f"{annotations}: no two annotators judge a measured paragraph; ids are compared")
+    curve: tuple[Point, ...] = ()
+    if figures is not None:
+        from training.report_figures import draw, write
+
+        curve = _learning_curve(stored, design)
+        write(draw(report, curve), figures)
+        say(f"wrote the figures to {figures}")
+    if format_ == "html":
+        from training.report_page import page
+
+        with destination(None) as file:
+            file.write(page(report, str(model), curve).encode())
+    elif wants_json(format_):
+        print(json.dumps(report.to_dict(), ensure_ascii=False))
+    else:
+        print_sections(preface(report, str(model)), sections(report))
+
+
+def _design(
+    corpus: LabelledCorpus,
+    stored: StoredModel,
+    n_folds: int | None,
+    column: str | None,
+    *,
+    by_time: bool,
+    required: bool,
+) -> Design:
+    if n_folds:
+        return cross_validation(corpus, n_folds)
+    if by_time:
+        return past_and_later(corpus)
+    if column:
+        return leave_out(corpus, column)
+    return fixed_split(corpus, stored.provenance, required=required)
+
+
+def _judgements(given: Path | None, corpus: Path, taxonomy: Taxonomy) -> Annotations | None:
+    beside = corpus / "annotations.csv"
+    path = given or (beside if beside.is_file() else None)
+    return read_annotations(path, taxonomy) if path else None
+
+
+def _learning_curve(stored: StoredModel, design: Design) -> tuple[Point, ...]:
+    """Empty, and said so, where there is nothing to fit anew or more than one training side."""
+    if len(design.parts) > 1 or not design.parts[0].train.any():
+        say("no learning curve: it needs one training side, as --split and --time have it")
+        return ()
+    try:
+        return learning_curve(recipe_of(stored.provenance.training), design, progress)
+    except InputError as error:
+        say(f"no learning curve: {error}")
+        return ()
+
+
+def _check_figures(folder: Path) -> None:
+    """Refuse before any work is done. Raises InputError."""
+    try:
+        import matplotlib  # noqa: F401, ICN001 - only whether it is there
+    except ImportError as error:
+        msg = "--figures needs matplotlib; install it with: pip install 'posture[figures]'"
+        raise InputError(msg) from error
+    if folder.exists() and not folder.is_dir():
+        msg = f"{folder}: is a file; expected a folder to write figures to; choose another"
+        raise InputError(msg)

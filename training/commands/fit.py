@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,20 @@ from inference.errors import InputError
 from inference.sealed_folder import check_output
 from inference.windows import CONTEXTS
 from training.camembert import COMBINATIONS, ENCODERS, CamembertRecipe
-from training.commands.evaluate import show
-from training.commands.options import PATH, format_option, taxonomy_of, taxonomy_option
+from training.commands.options import (
+    PATH,
+    format_option,
+    taxonomy_of,
+    taxonomy_option,
+    wants_json,
+)
 from training.commands.terminal import progress, say
 from training.corpus import LabelledCorpus
 from training.fit import fit
 from training.linear import LinearRecipe
 from training.recipe import Recipe
+from training.report_sections import main_section
+from training.report_terminal import print_sections
 
 _DEFAULTS = CamembertRecipe()
 
@@ -137,7 +145,13 @@ def command(
     fitted = fit(labelled, recipe, report=say, track=progress)
     fitted.write(output)
     say(f"wrote {output}; use it with: posture score --model {output} FILE")
-    show(fitted.held_out, labelled.taxonomy, format_)
+    if wants_json(format_):
+        print(json.dumps({name: scores.to_dict() for name, scores in fitted.held_out.items()}))
+        return
+    own = fitted.held_out["model"]
+    told = f"On {own.n_paragraphs} held-out paragraphs of {own.n_articles} articles:"
+    print_sections([told], [main_section(fitted.held_out)])
+    say(f"all measures: posture-train evaluate {output} {corpus}")
 
 
 def _recipe(model: str, seed: int, output: Path, given: dict[str, Any]) -> Recipe:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from inference.artefact import DEFAULT_MODEL, StoredModel, read_model
 from inference.scorer import load
 from inference.taxonomy import Taxonomy
 
@@ -27,6 +28,11 @@ format_option = click.option(
 def taxonomy_of(path: Path | None) -> Taxonomy:
     """The taxonomy of a TOML file; None means that of the shipped model."""
     return Taxonomy.read(path) if path else load().taxonomy
+
+
+def stored_model(path: Path) -> StoredModel:
+    """A model folder as it was written; `default` is the one shipped."""
+    return read_model(DEFAULT_MODEL if str(path) == "default" else path)
 
 
 def wants_json(format_: str | None) -> bool:
