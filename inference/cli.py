@@ -176,7 +176,7 @@ def _explained(scorer: Scorer, articles: Iterable[Article], number: int | None) 
                 found = True
                 yield explained_record(one, index, scorer.explain(paragraphs[index]))
     if number is not None and not found:
-        msg = f"--paragraph {number}: expected at most {longest}, as many as there are; leave it out for all"
+        msg = f"--paragraph {number}: expected at most {longest}; leave it out for all"
         raise InputError(msg)
 
 

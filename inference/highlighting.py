@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inference.records import Record
     from inference.taxonomy import Axis, Taxonomy
 
-_STRONG, _NOTABLE = 0.6, 0.3  # of the label's strongest word in the paragraph
+_STRONG, _NOTABLE = 0.6, 0.3  # of the strongest word for any label of the paragraph
 _FOR, _AGAINST = 5, 3  # words listed for a label
 _NARROWEST = 20  # characters for the list, however narrow the terminal
 _LEAST = 0.05  # log-odds; less is not worth a reader's time

@@ -299,7 +299,7 @@ def test_one_paragraph_by_its_number(article):
     (record,) = map(json.loads, done.stdout.splitlines())
     assert record["index"] == 1 and record["topics"] == ["diplomacy"]
     with pytest.raises(
-        InputError, match=r"--paragraph 3: expected at most 2, as many as there are"
+        InputError, match=r"--paragraph 3: expected at most 2; leave it out for all"
     ):
         CliRunner().invoke(
             posture, ["explain", str(article), "--paragraph", "3"], catch_exceptions=False
@@ -319,8 +319,8 @@ def test_for_people_it_shows_the_text_and_signed_words(article, columns):
 
 def test_a_paragraph_without_a_decided_label_or_a_word_is_shown(tmp_path):
     path = tmp_path / "odd.txt"
-    text = "[bold]Le sommet[/bold] s’est tenu mardi, a-t-on appris de source proche du dossier."
+    text = "Le [bold]sommet[/bold] s’est tenu mardi, a-t-on appris de source proche du dossier."
     path.write_text(f"Un titre\n\n{text}\n\n1 2 3.\n", encoding="utf-8")
     done = CliRunner().invoke(posture, ["explain", str(path), "--format", "text"])
     assert done.exit_code == 0
-    assert "[bold]Le sommet[/bold]" in done.stdout
+    assert "Le [bold]sommet[/bold] s’est" in done.stdout
