@@ -168,7 +168,7 @@ def need(*libraries: str, extra: str) -> None:
     if missing := [name for name in libraries if not is_installed(name)]:
         msg = (
             f"this model needs {' and '.join(missing)}, which is not installed; "
-            f"install it with: pip install 'posture[{extra}]'"
+            f"install the extra: pip install -e '.[{extra}]'"
         )
         raise InputError(msg)
 

@@ -1,0 +1,394 @@
+"""CamemBERT from fine-tuning to folder, on an encoder made here: contract, resuming, refusals."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from inference import InputError, load
+from inference.artefact import read_model
+from inference.article import Paragraph
+from inference.runtimes import TorchRuntime
+from inference.sealed_folder import digest
+from tests.tiny_encoder import write_tiny_encoder
+from training import camembert as recipe_module
+from training.camembert import CamembertRecipe, _groups
+from training.encoder import open_encoder
+from training.fit import fit
+from training.recipe import untracked
+
+LONG = " ".join(f"La frégate {i} appareille." for i in range(120))
+ODD = ["", "…", "a", LONG, "ÇÀ ET LÀ", "Привет мир", "中国", "le la les"]
+
+
+@pytest.fixture(scope="module")
+def encoder(corpus, tmp_path_factory):
+    return write_tiny_encoder(tmp_path_factory.mktemp("encoder"), corpus.texts[:500])
+
+
+@pytest.fixture(scope="module")
+def recipe(encoder):
+    """Two short epochs, in float32 wherever the tests run."""
+    return CamembertRecipe(
+        encoder=str(encoder),
+        epochs=2,
+        learning_rate=3e-3,
+        layer_decay=1.0,
+        min_examples=4,
+        reduced=False,
+        device="cpu",
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(small_corpus, recipe):
+    return fit(small_corpus, recipe)
+
+
+@pytest.fixture(scope="module")
+def written(fitted, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "model"
+    fitted.write(folder)
+    return folder
+
+
+def paragraphs(texts):
+    return [Paragraph(text, 0, len(text)) for text in texts]
+
+
+def edited(written, folder, change):
+    """A copy of a model folder with a manifest that is changed and sealed again."""
+    shutil.copytree(written, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    change(manifest)
+    manifest["digest"] = digest(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+# Learning
+
+
+def test_twenty_paragraphs_are_learned_by_heart(small_corpus, recipe):
+    """Each stands in two articles, so that the slice asks for what was seen."""
+    labels = small_corpus.labels
+    rare = np.argsort(-(labels / labels.mean(axis=0)).sum(axis=1), kind="stable")[:20]
+    twenty = small_corpus.where(np.isin(np.arange(len(labels)), rare))
+    one, other = (
+        twenty.table.assign(article_id=[f"{name}{i}" for i in range(20)], heading="", preceding="")
+        for name in "ab"
+    )
+    table = pd.concat([one, other], ignore_index=True).assign(id=[str(i) for i in range(40)])
+    doubled = replace(twenty, table=table, labels=np.vstack([twenty.labels] * 2))
+    own = replace(recipe, epochs=80, patience=80, learning_rate=1e-2, tokens_per_batch=512)
+    learned = own.learn(doubled, lambda _: None, untracked)
+    found = learned.model.predict_proba(twenty.paragraphs)
+    for axis, span in twenty.taxonomy.spans():
+        if axis.exclusive:
+            assert (found[:, span].argmax(axis=1) == twenty.labels[:, span].argmax(axis=1)).all()
+        else:
+            assert ((found[:, span] > 0.5) == twenty.labels[:, span]).mean() > 0.97
+
+
+def test_two_runs_give_the_same_weights_and_another_seed_others(small_corpus, recipe, fitted):
+    again = fit(small_corpus, recipe)
+    texts = small_corpus.texts[:10]
+    expected = fitted.scorer.predict_proba(texts)
+    assert np.array_equal(again.scorer.predict_proba(texts), expected)
+    other = recipe.learn(small_corpus, lambda _: None, untracked)
+    assert not np.array_equal(
+        other.model.predict_proba(paragraphs(texts)),
+        fitted.scorer.model.predict_proba(paragraphs(texts)),
+    )
+
+
+@pytest.mark.parametrize("stop", [3, 9])
+def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_weights(
+    small_corpus, recipe, tmp_path, stop
+):
+    own = replace(recipe, checkpoint=tmp_path / "c", checkpoint_steps=1, tokens_per_batch=4_096)
+    whole = replace(own, checkpoint=None).learn(small_corpus, lambda _: None, untracked)
+
+    def killed(steps, total, status=lambda: ""):
+        for n, step in enumerate(steps):
+            if n == stop:
+                raise KeyboardInterrupt
+            yield step
+
+    with pytest.raises(KeyboardInterrupt):
+        own.learn(small_corpus, lambda _: None, killed)
+    with pytest.raises(InputError, match="add --resume to go on"):
+        own.learn(small_corpus, lambda _: None, untracked)
+    steps = []
+
+    def counted(iterable, total, status=lambda: ""):
+        for step in iterable:
+            steps.append(status())
+            yield step
+
+    resumed = replace(own, resume=True).learn(small_corpus, lambda _: None, counted)
+    for name, weight in whole.model.runtime.encoder.state_dict().items():
+        assert torch.equal(weight, resumed.model.runtime.encoder.state_dict()[name]), name
+    assert steps
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_run_is_not_resumed_with_other_options(small_corpus, recipe, tmp_path):
+    own = replace(recipe, checkpoint=tmp_path / "c", checkpoint_steps=1)
+
+    with pytest.raises(InputError, match="no interrupted run to resume"):
+        replace(own, resume=True).learn(small_corpus, lambda _: None, untracked)
+    (tmp_path / "c").write_bytes(b"half")
+    with pytest.raises(InputError, match="not a whole checkpoint"):
+        replace(own, resume=True).learn(small_corpus, lambda _: None, untracked)
+    torch.save({"run": "another"}, tmp_path / "c")
+    with pytest.raises(InputError, match="had another corpus or other options"):
+        replace(own, resume=True).learn(small_corpus, lambda _: None, untracked)
+
+
+def test_several_seeds_are_kept_or_averaged(small_corpus, recipe):
+    told: list[str] = []
+    own = replace(recipe, seeds=2, epochs=1)
+    best, average = (
+        replace(own, combine=way).learn(small_corpus, told.append, untracked)
+        for way in ("best", "average")
+    )
+    assert len(best.training["slice_macro_f1"]) == len(average.training["epochs_run"]) == 2
+    singles = [
+        replace(recipe, epochs=1, seed=0, seeds=n).learn(small_corpus, told.append, untracked)
+        for n in (1,)
+    ]
+    name = "classifier.out_proj.weight"
+    of = [m.model.runtime.encoder.state_dict()[name] for m in (best, average, *singles)]
+    assert not torch.equal(of[1], of[0])
+    assert not torch.equal(of[1], of[2])
+
+
+def test_lower_layers_learn_slower_or_not_at_all(encoder, taxonomy, recipe):
+    model = open_encoder(str(encoder), taxonomy).model
+    rate = {}
+    for group in _groups(model, replace(recipe, layer_decay=0.5, learning_rate=1.0)):
+        for parameter in group["params"]:
+            rate[id(parameter)] = group["highest"]
+    named = {name: rate[id(p)] for name, p in model.named_parameters()}
+    assert named["classifier.dense.weight"] == named["roberta.encoder.layer.1.output.dense.weight"]
+    assert named["roberta.encoder.layer.0.output.dense.weight"] == 0.5
+    assert named["roberta.embeddings.word_embeddings.weight"] == 0.25
+    decayed = {id(p) for g in _groups(model, recipe) if g["weight_decay"] for p in g["params"]}
+    assert all((p.ndim > 1) == (id(p) in decayed) for p in model.parameters())
+    _groups(model, replace(recipe, frozen_layers=1))
+    still = {name for name, p in model.named_parameters() if not p.requires_grad}
+    assert any("embeddings" in name for name in still)
+    assert any("layer.0." in name for name in still)
+    assert not any("layer.1." in name or "classifier" in name for name in still)
+
+
+def test_options_of_the_loss_change_what_is_learned(small_corpus, recipe):
+    """Smoothing, class weights, axis weights, context, exchange: each leads elsewhere."""
+    base = replace(recipe, epochs=1)
+    changes = (
+        {},
+        {"label_smoothing": 0.2},
+        {"class_weights": True},
+        {"axis_weights": {"tone": 3.0}},
+        {"context": "none"},
+        {"augment": True},
+    )
+    found = [
+        replace(base, **change).learn(small_corpus, lambda _: None, untracked).probabilities
+        for change in changes
+    ]
+    for i, one in enumerate(found):
+        for other in found[:i]:
+            assert not np.allclose(one, other, atol=1e-6), changes[i]
+
+
+# Refusals
+
+
+def test_a_loss_that_is_no_number_stops_the_run(small_corpus, recipe, encoder, tmp_path):
+    broken = AutoModelForSequenceClassification.from_pretrained(encoder)
+    with torch.no_grad():
+        broken.roberta.encoder.layer[0].output.dense.weight.fill_(float("nan"))
+    shutil.copytree(encoder, tmp_path / "nan")
+    broken.save_pretrained(tmp_path / "nan")
+    with pytest.raises(InputError, match=r"the loss is nan; nothing was written; try a lower"):
+        fit(small_corpus, replace(recipe, encoder=str(tmp_path / "nan")))
+
+
+def test_an_encoder_that_learns_nothing_gives_no_folder(small_corpus, recipe):
+    with pytest.raises(InputError, match=r"did not learn \w+: it says .* of every one of"):
+        fit(small_corpus, replace(recipe, learning_rate=1e-12))
+
+
+def test_an_unknown_axis_is_named(small_corpus, recipe):
+    with pytest.raises(InputError, match=r"axis weight\(s\) of mood; expected axes of topic, tone"):
+        fit(small_corpus, replace(recipe, axis_weights={"mood": 2.0}))
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line_with_a_way_out(taxonomy, monkeypatch):
+    import transformers
+
+    def refuse(*_, **__):
+        raise OSError("We couldn't connect\nto the hub")
+
+    monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", refuse)
+    with pytest.raises(
+        InputError, match=r"hf download almanach/x --local-dir x`.*--encoder x"
+    ) as e:
+        open_encoder("almanach/x", taxonomy)
+    assert "\n" not in str(e.value)
+
+
+def test_a_folder_without_an_encoder_is_refused(taxonomy, tmp_path):
+    with pytest.raises(InputError, match="expected a folder with config.json"):
+        open_encoder(str(tmp_path), taxonomy)
+
+
+def test_a_tokenizer_that_gives_letters_is_refused(encoder, taxonomy, tmp_path):
+    """As transformers 5 gives them for a WordPiece file under another class's name."""
+    from tokenizers import Regex, Tokenizer, pre_tokenizers
+
+    shutil.copytree(encoder, tmp_path / "letters")
+    path = str(tmp_path / "letters" / "tokenizer.json")
+    tokenizer = Tokenizer.from_file(path)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    tokenizer.save(path)
+    with pytest.raises(InputError, match=r"class Unigram\) cuts French into tokens of 1\.\d"):
+        open_encoder(str(tmp_path / "letters"), taxonomy)
+
+
+def test_weights_that_do_not_fit_are_refused(encoder, taxonomy, tmp_path):
+    """A checkpoint of other names would leave the encoder random, without a word."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(encoder, tmp_path / "other")
+    path = tmp_path / "other" / "model.safetensors"
+    weights = {f"unknown.{name}": tensor for name, tensor in load_file(path).items()}
+    save_file(weights, path, metadata={"format": "pt"})
+    with pytest.raises(InputError, match="weights of the encoder are missing"):
+        open_encoder(str(tmp_path / "other"), taxonomy)
+
+
+# The contract of every model
+
+
+@pytest.fixture(scope="module")
+def model(fitted):
+    return fitted.scorer.model
+
+
+def test_rows_do_not_depend_on_order_batch_or_neighbours(model, small_corpus):
+    texts = [*small_corpus.texts[:12], *ODD]
+    together = model.logits(paragraphs(texts))
+    assert np.abs(model.logits(paragraphs(texts[::-1]))[::-1] - together).max() < 1e-4
+    alone = np.vstack([model.logits(paragraphs([text])) for text in texts])
+    assert np.abs(alone - together).max() < 1e-4
+    small = TorchRuntime(model.runtime.encoder, device="cpu", reduced=False)
+    small.tokens_per_batch = 70
+    assert np.abs(replace(model, runtime=small).logits(paragraphs(texts)) - together).max() < 1e-4
+
+
+def test_no_paragraph_gives_an_empty_result_of_the_right_shape(model, taxonomy):
+    assert model.predict_proba([]).shape == (0, taxonomy.n_columns)
+
+
+def test_an_exclusive_axis_sums_to_one(model):
+    found = model.predict_proba(paragraphs(ODD))
+    assert ((found >= 0) & (found <= 1)).all()
+    for axis, span in model.taxonomy.spans():
+        if axis.exclusive:
+            assert np.allclose(found[:, span].sum(axis=1), 1)
+
+
+def test_the_end_of_a_long_paragraph_counts(model):
+    other = LONG + " Le ministre condamne une agression."
+    a, b = model.logits(paragraphs([LONG, other]))
+    assert not np.allclose(a, b)
+
+
+def test_the_context_counts(model):
+    text = "Elle appareille demain."
+    bare, under = Paragraph(text, 0, 5), Paragraph(text, 0, 5, "Manœuvres en mer", "Avant.")
+    a, b = model.logits([bare, under])
+    assert not np.allclose(a, b)
+
+
+# The folder
+
+
+def test_the_folder_gives_the_same_probabilities(fitted, written, small_corpus):
+    texts = [*small_corpus.texts[:20], *ODD]
+    expected = fitted.scorer.predict_proba(texts)
+    stored = read_model(written)
+    reduced = stored.scorer.model.runtime.reduced
+    assert np.abs(stored.scorer.predict_proba(texts) - expected).max() < (0.05 if reduced else 1e-5)
+    assert stored.provenance.scores["model"]["macro_f1"]
+    assert stored.provenance.training["recipe"].startswith("fine-tuned")
+
+
+def test_transformers_opens_the_folder(fitted, written):
+    encoder = AutoModelForSequenceClassification.from_pretrained(written)
+    tokenizer = AutoTokenizer.from_pretrained(written)
+    assert tuple(encoder.config.id2label.values()) == fitted.scorer.taxonomy.column_names
+    text = "L’armée a engagé trois frégates."
+    with torch.inference_mode():
+        logits = encoder(**tokenizer(text, return_tensors="pt")).logits.numpy()
+    assert np.abs(logits - fitted.scorer.model.logits(paragraphs([text]))).max() < 1e-4
+
+
+def test_a_tokenizer_that_cuts_otherwise_is_refused(written, tmp_path):
+    def change(manifest):
+        manifest["encoder"]["probes"][1][3] += 1
+
+    folder = edited(written, tmp_path / "m", change)
+    with pytest.raises(InputError, match=r"class Unigram\) cuts '«.*into \[0, .*expected \[0, "):
+        load(folder)
+
+
+def test_weights_of_another_fit_are_refused(written, tmp_path):
+    """By the golden predictions, where somebody mended the digests too."""
+    from safetensors.torch import load_file, save_file
+
+    def change(manifest):
+        path = tmp_path / "m" / "model.safetensors"
+        weights = load_file(path)
+        weights["classifier.out_proj.weight"] += 3.0
+        save_file(weights, path, metadata={"format": "pt"})
+        from inference.sealed_folder import _file_digest
+
+        manifest["files"]["model.safetensors"] = _file_digest(path)
+
+    folder = edited(written, tmp_path / "m", change)
+    with pytest.raises(InputError, match="gives other probabilities here"):
+        load(folder)
+
+
+def test_a_device_that_is_not_there_is_refused(written):
+    with pytest.raises(InputError, match=r"--device nonsense: torch cannot use it"):
+        load(written, device="nonsense")
+
+
+def test_a_runtime_that_is_not_there_is_refused(written):
+    with pytest.raises(InputError, match=r"runtime 'onnx' is not here; found torch; posture-train"):
+        load(written, runtime="onnx")
+
+
+def test_a_linear_model_takes_no_runtime():
+    with pytest.raises(InputError, match="a linear model; --runtime and --device are for encoders"):
+        load(device="cpu")
+
+
+def test_a_missing_library_is_one_line(written, monkeypatch):
+    monkeypatch.setattr("inference.runtimes.find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"needs tokenizers, which is not installed"):
+        load(written)
+
+
+def test_every_encoder_that_the_help_names_is_a_name_on_the_hub():
+    assert all(name.count("/") == 1 for name in recipe_module.ENCODERS)
