@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from inference.article import Paragraph
     from inference.model import ParagraphModel
     from inference.taxonomy import Taxonomy
+
+
+Method = Literal["exact sum", "occlusion"]
 
 
 class WordContribution(NamedTuple):
@@ -50,7 +53,7 @@ class Explanation:
     ends: NDArray[np.int64]
     contributions: NDArray[np.float64]
     base: NDArray[np.float64]
-    method: str
+    method: Method
     taxonomy: Taxonomy
 
     @property

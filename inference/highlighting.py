@@ -24,10 +24,13 @@ _LEAST = 0.05  # log-odds; less is not worth a reader's time
 _LEGEND = (
     "Words are in the colour of the label that they speak for most, the strong ones reversed. "
     "Numbers are what a word, in all its places, adds to the label's log-odds: +0.7 doubles the "
-    "odds, −0.7 halves them. Below, the words against the label, and the sum of all words on what "
-    "the label has without any."
+    "odds, −0.7 halves them. Below them the words against the label, and the sum of all words on "
 )
-_LEGEND_OCCLUSION = " This model is no sum of words: a word's number is what its absence costs."
+_BASE = {
+    "exact sum": "what the label has without any.",
+    "occlusion": "the rest. This model is no sum of words: a number is what leaving the word out "
+    "costs, and the rest is what words do only together.",
+}
 
 
 def write_highlighted(records: Iterable[Record], file: IO[bytes], taxonomy: Taxonomy) -> None:
@@ -63,8 +66,7 @@ def write_highlighted(records: Iterable[Record], file: IO[bytes], taxonomy: Taxo
             grid.add_row("", against)
         console.print(Padding(grid, (1, 0, 0, 2), expand=False))
     if record is not None:
-        about = _LEGEND + (_LEGEND_OCCLUSION if record["method"] == "occlusion" else "")
-        console.print("\n" + about, style="dim")
+        console.print(f"\n{_LEGEND}{_BASE[record['method']]}", style="dim")
     text.detach()
 
 
@@ -99,11 +101,12 @@ def _coloured(record: Record, decided: list[tuple[Axis, str]]) -> Text:
         result.append(_on_one_line(text[place : word["start"]]))
         place = word["end"]
         style = ""
-        if decided and strongest > 0:
+        if decided:
             axis, code = max(decided, key=lambda one: word["contributions"][one[0].name][one[1]])
-            share = word["contributions"][axis.name][code] / strongest
-            if share >= _NOTABLE:
-                style = f"{'bold reverse ' if share >= _STRONG else ''}{label_style(axis, code)}"
+            contribution = word["contributions"][axis.name][code]
+            if contribution >= max(_NOTABLE * strongest, _LEAST):
+                strong = contribution >= _STRONG * strongest
+                style = f"{'bold reverse ' if strong else ''}{label_style(axis, code)}"
         result.append(text[word["start"] : place], style=style)
     result.append(_on_one_line(text[place:]))
     return result
@@ -125,11 +128,9 @@ def _strongest(record: Record, axis: Axis, code: str) -> tuple[list[str], list[s
         repeated = f"\u00a0×{times[word]}" if times[word] > 1 else ""
         return f"{word}{repeated}\u00a0{_signed(sums[word])}"
 
-    rest = f"all words {_signed(sum(sums.values()))} on {_signed(record['base'][axis.name][code])}"
-    return (
-        [shown(word) for word in speaking_for] or ["–"],
-        [*map(shown, against), f"({rest})".replace(" ", "\u00a0")],
-    )
+    base = record["base"][axis.name][code]
+    total = f"(sum\u00a0{_signed(sum(sums.values()))} on\u00a0{_signed(base)})"
+    return [shown(word) for word in speaking_for] or ["–"], [*map(shown, against), total]
 
 
 def _wrapped(pieces: list[str], width: int) -> Text:
