@@ -2,7 +2,7 @@
 PYTHON := $(shell command -v python3.11 || command -v python3)
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check fix bench corpus-figures model
+.PHONY: demo test check fix bench corpus-figures lexicon-figures model
 
 demo: .venv/installed  ## score an article with the embedded model
 	.venv/bin/posture score --format table data/articles/detroit.txt
@@ -24,6 +24,9 @@ bench: .venv/installed-bench  ## speed, start-up and memory, beside scikit-learn
 
 corpus-figures: .venv/installed-bench  ## learning curve, ablation, rounds and label noise (half an hour)
 	.venv/bin/python -m tests.benchmarks.corpus $(REAL)
+
+lexicon-figures: .venv/installed-bench  ## each class of the lexicon, and terms unseen, left out (half an hour)
+	.venv/bin/python -m tests.benchmarks.lexicon $(REAL)
 
 model: .venv/installed  ## refit the embedded model from data/corpus
 	.venv/bin/python -m training.default_model data/corpus

@@ -22,7 +22,7 @@ from inference.article import Paragraph
 from inference.camembert import CamembertModel
 from inference.errors import InputError
 from inference.runtimes import TorchRuntime, has_bfloat16, has_segments
-from inference.taxonomy import Taxonomy
+from inference.taxonomy import Axis, Taxonomy
 from inference.windows import WindowCutter, Windows, batches_by_length
 from training.checkpoint import Checkpoint
 from training.corpus import LabelledCorpus
@@ -475,22 +475,31 @@ def _plain_decision(found: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[n
 
 
 def _check_learned(found: NDArray[np.float64], kept: LabelledCorpus) -> None:
-    """Refuse a model whose ranking of the slice has nothing to do with its labels."""
+    """Refuse a model that says one thing of all, and no better than the labels' shares say it."""
+    shares = np.tile(kept.labels.mean(axis=0), (len(kept), 1))
+    applies = _plain_decision(found, kept.taxonomy)
     for axis, span in kept.taxonomy.spans():
-        applies = _plain_decision(found, kept.taxonomy)[:, span]
-        if (applies == applies[0]).all() and not (
-            kept.labels[:, span] == kept.labels[0, span]
-        ).all():
-            said = (
-                "|".join(code for code, yes in zip(axis.codes, applies[0], strict=True) if yes)
-                or "none"
-            )
+        label = kept.labels[:, span]
+        if (applies[:, span] != applies[0, span]).any() or (label == label[0]).all():
+            continue
+        own, least = (_cross_entropy(p[:, span], label, axis) for p in (found, shares))
+        if own >= least:
+            said = [code for code, yes in zip(axis.codes, applies[0, span], strict=True) if yes]
             msg = (
-                f"the encoder did not learn {axis.name}: it says {said} of every one of "
-                f"{len(found)} paragraphs of the slice; nothing was written; try a higher "
+                f"the encoder did not learn {axis.name}: it says {'|'.join(said) or 'none'} of "
+                f"every one of {len(found)} paragraphs of the slice, at a loss of {own:.3f}, where "
+                f"the labels' shares alone give {least:.3f}; nothing was written; try a higher "
                 "--learning-rate, more --epochs, --class-weights, or another --encoder"
             )
             raise InputError(msg)
+
+
+def _cross_entropy(found: NDArray[np.float64], label: NDArray[np.bool_], axis: Axis) -> float:
+    """Mean over paragraphs, and over labels where any number may apply: ln 2 at probability 0.5."""
+    clipped = np.clip(found, 1e-12, 1 - 1e-12)
+    if axis.exclusive:
+        return float(-np.log(clipped[label]).mean())
+    return float(-np.log(np.where(label, clipped, 1 - clipped)).mean())
 
 
 def _macro_f1(best: dict[str, Any]) -> float:

@@ -53,13 +53,11 @@ class Checkpoint:
                 "delete the file to begin again"
             )
             raise InputError(msg)
-        import pickle
-
         import torch
 
         try:
             state: dict[str, Any] = torch.load(self.path, weights_only=True)
-        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        except Exception as error:
             msg = f"{self.path}: not a whole checkpoint; delete the file and begin again"
             raise InputError(msg) from error
         if state["run"] != self.run:

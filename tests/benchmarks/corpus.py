@@ -40,7 +40,7 @@ def main(real_path: Path | None) -> None:
     """Print one Markdown row a variant, as it is ready."""
     taxonomy = Taxonomy.read(ROOT / "data" / "taxonomy.toml")
     corpus = LabelledCorpus.read(ROOT / "data" / "corpus", taxonomy).split("train")
-    real = _read_real(real_path, taxonomy) if real_path else None
+    real = read_real(real_path, taxonomy) if real_path else None
     names = [code for axis in taxonomy.axes for code in axis.codes]
     print("| variant | texts | topic | tone | real topic | real tone | " + " | ".join(names) + " |")
     print("|---" * (6 + len(names)) + "|")
@@ -85,25 +85,41 @@ def _measure(
         counted.ngrams.names_ = names
         counted = Counted(counted.ngrams, counted.ngrams.transform(part.texts))
     folds = article_folds(part, recipe.n_folds, recipe.seed)
+    out_of_fold = cross_validate(counted, part, folds, [SETTING], recipe)[SETTING]
+    there = None
+    if real is not None:
+        there = fit_estimator(counted, part, SETTING, recipe).predict_proba(real[0])
+    return macro_scores(part, out_of_fold, folds, real, there)
+
+
+def macro_scores(
+    part: LabelledCorpus,
+    out_of_fold: NDArray[np.float64],
+    folds: NDArray[np.int64],
+    real: Real,
+    there: NDArray[np.float64] | None,
+) -> tuple[Scores, Scores | None]:
+    """Scores on the articles and on the real paragraphs, calibrated and cut as `fit` does it.
+
+    out_of_fold, there : uncalibrated probabilities of the corpus's rows and of the real ones.
+    """
     own = folds >= 0
-    out_of_fold = cross_validate(counted, part, folds, [SETTING], recipe)[SETTING][own]
     taxonomy, labels = part.taxonomy, part.labels[own]
-    calibration = fit_calibration(out_of_fold, labels, taxonomy)
-    calibrated = calibration.apply(out_of_fold, taxonomy)
+    calibration = fit_calibration(out_of_fold[own], labels, taxonomy)
+    calibrated = calibration.apply(out_of_fold[own], taxonomy)
     rule = fit_rule(calibrated, labels, part.article_ids[own], taxonomy)
 
     def scores(probabilities: NDArray[np.float64], truth: NDArray[np.bool_]) -> Scores:
         applies, _ = rule.decide(probabilities, taxonomy)
         return score_predictions(applies, probabilities, truth, taxonomy, np.arange(len(truth)))
 
-    if real is None:
+    if real is None or there is None:
         return scores(calibrated, labels), None
-    estimator = fit_estimator(counted, part, SETTING, recipe)
-    there = calibration.apply(estimator.predict_proba(real[0]), taxonomy)
-    return scores(calibrated, labels), scores(there, real[1])
+    return scores(calibrated, labels), scores(calibration.apply(there, taxonomy), real[1])
 
 
-def _read_real(path: Path, taxonomy: Taxonomy) -> tuple[list[str], NDArray[np.bool_]]:
+def read_real(path: Path, taxonomy: Taxonomy) -> tuple[list[str], NDArray[np.bool_]]:
+    """Texts and labels of a file of real paragraphs."""
     rows = [row.values for row in read_rows(path)]
     return [str(row["text"]) for row in rows], _labels(rows, taxonomy)
 

@@ -15,7 +15,7 @@ from training.corpus import LabelledCorpus
 _STARTS = 11
 _STREAM = 1_000_000
 # A process begins with the peak of the one that started it, so a small one starts it here.
-_MEASURE = """
+MEASURE = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
@@ -26,7 +26,7 @@ def start_up(article: Path) -> list[str]:
     """Time of `posture score` on one article against `python -c "import numpy"`, in turn."""
     commands = {
         'python -c "import numpy"': [sys.executable, "-c", "import numpy"],
-        f"posture score {article.name}": [_posture(), "score", str(article)],
+        f"posture score {article.name}": [command_path("posture"), "score", str(article)],
     }
     times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(_STARTS):
@@ -52,7 +52,16 @@ def memory(corpus: LabelledCorpus) -> list[str]:
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
         start = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", _MEASURE, _posture(), "score", "--unit", "paragraph", str(path)],
+            [
+                sys.executable,
+                "-c",
+                MEASURE,
+                command_path("posture"),
+                "score",
+                "--unit",
+                "paragraph",
+                str(path),
+            ],
             check=True,
             capture_output=True,
             text=True,
@@ -66,5 +75,6 @@ def memory(corpus: LabelledCorpus) -> list[str]:
     ]
 
 
-def _posture() -> str:
-    return str(Path(sys.executable).with_name("posture"))
+def command_path(name: str) -> str:
+    """Where a command of this environment is installed."""
+    return str(Path(sys.executable).with_name(name))
