@@ -1,4 +1,4 @@
-"""`posture score`: files, folders and tables of articles in; labels and summaries out."""
+"""`posture`: files, folders and tables of articles in; labels, summaries, explanations out."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from inference import __version__
 from inference.article import Article
 from inference.destination import destination
 from inference.errors import InputError
+from inference.highlighting import write_highlighted
 from inference.language import foreign_language
 from inference.readers import article_paths, read_article, read_stream
-from inference.records import article_records, paragraph_records
-from inference.scorer import load
+from inference.records import Record, article_records, explained_record, paragraph_records
+from inference.scorer import Scorer, load
 from inference.tables import TABLE_SUFFIXES, UNITS, Ids, articles_of_rows, read_rows, stream_rows
-from inference.writers import WRITERS
+from inference.writers import WRITERS, write_jsonl
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -34,15 +35,22 @@ def posture() -> None:
     """Topic and tone of French defence news, paragraph by paragraph."""
 
 
+_model_option = click.option(
+    "--model", type=click.Path(path_type=Path), help="Folder that posture-train fit wrote."
+)
+_runtime_option = click.option(
+    "--runtime", help="Of an encoder: torch, or one that posture-train export added."
+)
+_device_option = click.option("--device", help="For an encoder in torch: cpu, cuda, mps…")
+
+
 @posture.command()
 @click.argument(
     "inputs", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="Folder that posture-train fit wrote."
-)
-@click.option("--runtime", help="Of an encoder: torch, or one that posture-train export added.")
-@click.option("--device", help="For an encoder in torch: cpu, cuda, mps…")
+@_model_option
+@_runtime_option
+@_device_option
 @click.option(
     "--unit",
     type=click.Choice(UNITS),
@@ -100,6 +108,46 @@ def score(
         WRITERS[format_ or _format_for(output)](records, file, scorer.taxonomy)
 
 
+@posture.command()
+@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@_model_option
+@_runtime_option
+@_device_option
+@click.option(
+    "--paragraph",
+    "number",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Only the Nth paragraph, counted from 1; default: all.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "jsonl"]),
+    help="Default: text on a terminal, else jsonl.",
+)
+def explain(
+    path: Path,
+    model: Path | None,
+    runtime: str | None,
+    device: str | None,
+    number: int | None,
+    format_: str | None,
+) -> None:
+    """Show which words of a paragraph speak for its labels, and which against.
+
+    FILE is an article, a folder or a table of articles, as for posture score; - is standard input.
+    """
+    scorer = load(model, runtime=runtime, device=device)
+    articles = _language_checked(_articles((path,), "article"))
+    records = _explained(scorer, articles, number)
+    with destination(None) as file:
+        if (format_ or ("text" if sys.stdout.isatty() else "jsonl")) == "jsonl":
+            write_jsonl(records, file, scorer.taxonomy)
+        else:
+            write_highlighted(records, file, scorer.taxonomy)
+
+
 def main() -> None:
     """Run `posture`; bad input ends with one line on stderr and exit code 2."""
     run(posture, "posture")
@@ -115,6 +163,21 @@ def run(command: click.Command, name: str) -> None:
     except BrokenPipeError:  # the reader (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _explained(scorer: Scorer, articles: Iterable[Article], number: int | None) -> Iterator[Record]:
+    """A record for each paragraph, or for each article's paragraph of that `number`."""
+    longest, found = 0, False
+    for one in scorer.score_many(articles):
+        paragraphs = one.article.paragraphs
+        longest = max(longest, len(paragraphs))
+        for index in range(len(paragraphs)) if number is None else [number - 1]:
+            if index < len(paragraphs):
+                found = True
+                yield explained_record(one, index, scorer.explain(paragraphs[index]))
+    if number is not None and not found:
+        msg = f"--paragraph {number}: expected at most {longest}; leave it out for all"
+        raise InputError(msg)
 
 
 def _articles(inputs: tuple[Path, ...], unit: str) -> Iterator[Article]:

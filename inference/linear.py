@@ -22,7 +22,9 @@ from inference.features import (
     pair_columns,
     word_columns,
 )
-from inference.model import probabilities
+from inference.masking import mask_positions, mask_states
+from inference.model import centred, probabilities
+from inference.tokens import tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.article import Paragraph
+    from inference.explanation import Explanation
     from inference.phrases import PhraseMatcher
     from inference.taxonomy import Taxonomy
     from inference.tokens import Tokens
@@ -84,6 +87,48 @@ class LinearModel:
         """Log-odds of each label, shape (n_texts, n_columns)."""
         blocks = [self._block_logits(block) for block in _blocks(texts)]
         return np.concatenate([np.zeros((0, self._width - 1)), *blocks])
+
+    def explain(self, paragraph: Paragraph) -> Explanation:
+        """What each word adds to the logits, exactly: they are a sum of rows.
+
+        A word has its own row and its letters', half of each pair's that it is in, and its share
+        of a lexicon term's, all over their field's length. What the one word that masks a state's
+        name carries is shared by the words of the name and its article.
+        """
+        from inference.explanation import Explanation  # scoring needs none of it
+        from inference.offsets import word_offsets
+
+        tokens = tokenize([paragraph.text])
+        masked = mask_states(tokens, self.weights.names)
+        words, letters = np.split(self._word_rows(masked).astype(np.float64), 2, axis=1)
+        columns, first = pair_columns(masked, self.config)
+        halves = self._rows.take(self._row_of.take(columns), axis=0) / 2
+        words[first] += halves
+        words[first + 1] += halves
+        classes = np.zeros_like(words)
+        matches = self.weights.lexicon.find(masked)
+        shares = self.weights.class_rows[matches.value] / matches.length[:, None]
+        for step in range(int(matches.length.max(initial=0))):
+            longer = matches.length > step
+            classes[matches.first[longer] + step] += shares[longer]  # no two over the same word
+        carried = np.zeros((len(masked), self.taxonomy.n_columns))
+        for field in (words, letters, classes):
+            squared = field[:, -1].sum()
+            carried += field[:, :-1] / (np.sqrt(squared) if squared > 0 else 1.0)
+
+        position = mask_positions(tokens, self.weights.names)
+        contributions = (carried / np.bincount(position, minlength=len(masked))[:, None])[position]
+        base = self.weights.intercepts.astype(np.float64)[None]
+        starts, ends = word_offsets(paragraph.text, tokens)
+        return Explanation(
+            text=paragraph.text,
+            starts=starts,
+            ends=ends,
+            contributions=centred(contributions, self.taxonomy),
+            base=centred(base, self.taxonomy)[0],
+            method="exact sum",
+            taxonomy=self.taxonomy,
+        )
 
     def _block_logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
         tokens = masked_tokens(texts, self.weights.names)

@@ -73,6 +73,23 @@ def mask_states(tokens: Tokens, names: PhraseMatcher) -> Tokens:
     )
 
 
+def mask_positions(tokens: Tokens, names: PhraseMatcher) -> NDArray[np.int64]:
+    """For each word the position, in `mask_states(tokens, names)`, of the word it became.
+
+    The words of a name and the article before it share one. Shape (n_tokens,), ascending.
+    """
+    matches = names.find(tokens)
+    became = np.arange(len(tokens))
+    before = _previous(matches.first, tokens)
+    articles = before[np.isin(tokens.hashes[before], _ARTICLES)]
+    became[articles] = articles + 1
+    for step in range(1, int(matches.length.max(initial=1))):
+        longer = matches.first[matches.length > step]
+        became[longer + step] = longer
+    positions: NDArray[np.int64] = np.unique(became, return_inverse=True)[1]
+    return positions
+
+
 def _previous(positions: NDArray[np.int64], tokens: Tokens) -> NDArray[np.int64]:
     """Positions just before `positions`, where they lie in the same paragraph."""
     before = positions[positions > 0] - 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
+
+_SMALLEST = 1e-12  # keeps a certain model's log-odds finite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.article import Paragraph
+    from inference.explanation import Explanation
     from inference.taxonomy import Taxonomy
 
 
@@ -33,6 +36,15 @@ class ParagraphModel(Protocol):
         ...
 
 
+@runtime_checkable
+class SelfExplaining(ParagraphModel, Protocol):
+    """A model that knows what each word brings; any other is explained by leaving words out."""
+
+    def explain(self, paragraph: Paragraph) -> Explanation:
+        """Contributions to `log_odds` of the uncalibrated probabilities."""
+        ...
+
+
 def probabilities(logits: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np.float64]:
     """Softmax over the columns of an exclusive axis, the logistic function elsewhere."""
     result = np.empty_like(logits)
@@ -43,4 +55,27 @@ def probabilities(logits: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np
             result[:, span] = powers / powers.sum(axis=1, keepdims=True)
         else:
             result[:, span] = 0.5 * (1.0 + np.tanh(0.5 * part))  # never overflows
+    return result
+
+
+def log_odds(probabilities: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np.float64]:
+    """What `probabilities` was made from, shape (n_paragraphs, n_columns).
+
+    The columns of an exclusive axis are logarithms less their mean over the axis, so that they sum
+    to zero there (the centred log-ratio of Aitchison 1986): logits are known up to a constant.
+    """
+    clipped = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
+    result = np.log(clipped)
+    for axis, span in taxonomy.spans():
+        if not axis.exclusive:
+            result[:, span] -= np.log1p(-clipped[:, span])
+    return centred(result, taxonomy)
+
+
+def centred(rows: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np.float64]:
+    """Rows of columns, those of an exclusive axis less their mean."""
+    result = rows.copy()
+    for axis, span in taxonomy.spans():
+        if axis.exclusive:
+            result[:, span] -= rows[:, span].mean(axis=1, keepdims=True)
     return result

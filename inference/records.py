@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from inference.summary import ArticleSummary
 
 if TYPE_CHECKING:
+    from inference.explanation import Explanation
     from inference.scorer import Prediction, ScoredArticle
 
 Record = dict[str, Any]
@@ -37,6 +38,7 @@ _RESERVED = frozenset(
 _RESERVED_PREFIXES = ("p.", "share.", "confidence.", "input.")
 
 _PROBABILITY_DIGITS = 6
+_LOG_ODDS_DIGITS = 9  # hundreds of words still add up
 
 
 def article_records(scored: Iterable[ScoredArticle]) -> Iterator[Record]:
@@ -71,6 +73,34 @@ def paragraph_records(scored: Iterable[ScoredArticle]) -> Iterator[Record]:
         if predictions:
             summary = ArticleSummary.of(predictions, one.taxonomy)
             yield {"record": "article", "id": name, "summary": summary.to_dict()}
+
+
+def explained_record(one: ScoredArticle, index: int, explanation: Explanation) -> Record:
+    """A paragraph's record with its words; their offsets are into the record's `text`."""
+    spans = explanation.taxonomy.spans()
+
+    def by_label(row: list[float]) -> dict[str, dict[str, float]]:
+        rounded = [round(x, _LOG_ODDS_DIGITS) for x in row]
+        return {
+            axis.name: dict(zip(axis.codes, rounded[span], strict=True)) for axis, span in spans
+        }
+
+    words = zip(
+        explanation.words,
+        explanation.starts.tolist(),
+        explanation.ends.tolist(),
+        explanation.contributions.tolist(),
+        strict=True,
+    )
+    return {
+        **_paragraph(one, index),
+        "method": explanation.method,
+        "base": by_label(explanation.base.tolist()),
+        "words": [
+            {"text": word, "start": start, "end": end, "contributions": by_label(row)}
+            for word, start, end, row in words
+        ],
+    }
 
 
 def flat(record: Record) -> Record:

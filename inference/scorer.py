@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from inference.article import Article, Paragraph
 from inference.calibration import Calibration
 from inference.decision import DecisionRule
-from inference.model import ParagraphModel
+from inference.model import ParagraphModel, SelfExplaining
 from inference.summary import ArticleSummary
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
+    from inference.explanation import Explanation
     from inference.taxonomy import Taxonomy
 
 _CHUNK = 2_000  # paragraphs scored at once when articles stream through
@@ -96,6 +98,28 @@ class Scorer:
                 yield from self._score_chunk(waiting)
                 waiting, n_paragraphs = [], 0
         yield from self._score_chunk(waiting)
+
+    def explain(self, paragraph: Paragraph | str) -> Explanation:
+        """What each word adds to the log-odds of the paragraph's calibrated probabilities.
+
+        Exact where the model is a sum over words, as the linear one is; else words are left out
+        one at a time, which asks the model for one paragraph more than there are words.
+        """
+        from inference.explanation import occlusion
+
+        if isinstance(paragraph, str):
+            paragraph = Paragraph(paragraph, 0, len(paragraph))
+        model = self.model
+        found = (
+            model.explain(paragraph)
+            if isinstance(model, SelfExplaining)
+            else occlusion(model, paragraph)
+        )
+        # Calibration stretches and shifts log-odds, so a sum over words stays one.
+        slopes, shifts = np.asarray(self.calibration.slopes), self.calibration.intercepts
+        return replace(
+            found, contributions=found.contributions * slopes, base=found.base * slopes + shifts
+        )
 
     def score_frame(self, frame: pd.DataFrame, *, unit: str = "article") -> pd.DataFrame:
         """Label a data frame of articles (or, with `unit="paragraph"`, of paragraphs).

@@ -123,6 +123,17 @@ class Tokens:
         return [data[a:b].decode() for a, b in zip(self.starts, self.ends, strict=True)]
 
 
+def needs_unicode(text: str) -> bool:
+    """Whether `tokenize` folds this text with `unicode_folded` first."""
+    raw = np.frombuffer(text.encode(errors="replace"), np.uint8)
+    return bool(_IS_RARE.take(raw, mode="clip").any())
+
+
+def unicode_folded(text: str) -> str:
+    """NFC, ligatures of typesetting undone, lower case: what folding byte by byte cannot do."""
+    return unicodedata.normalize("NFC", text).translate(_LIGATURES).lower()
+
+
 def tokenize(texts: Sequence[str]) -> Tokens:
     """Fold and cut `texts` into words.
 
@@ -136,8 +147,7 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     rare = np.flatnonzero(_IS_RARE.take(raw, mode="clip"))
     if len(rare):
         for i in np.unique(np.searchsorted(np.cumsum(lengths + 1), rare - 1, "right")):
-            text = unicodedata.normalize("NFC", texts[i]).translate(_LIGATURES).lower()
-            encoded[i] = text.encode(errors="replace")
+            encoded[i] = unicode_folded(texts[i]).encode(errors="replace")
             lengths[i] = len(encoded[i])
         raw = np.frombuffer(b" " + b" ".join(encoded) + b"  ", np.uint8)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+from inference.label_styles import label_style
 from inference.records import Record, flat
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ _LEGEND = (
     "probability. strongest: the paragraph with the largest probability."
 )
 _WIDEST_LABEL = 16  # characters; a longer code wraps
-_TONE_STYLES = ("cyan", "red", "white", "magenta", "green", "yellow")
 
 
 def write_jsonl(records: Iterable[Record], file: IO[bytes], taxonomy: Taxonomy) -> None:  # noqa: ARG001
@@ -202,7 +202,7 @@ def _label_text(paragraph: Record, axis: Axis) -> Any:
         return Text("abstained", style="dim")
     if isinstance(value, list):
         return Text(", ".join(value) or "–")
-    return Text(value, style=_TONE_STYLES[axis.codes.index(value) % len(_TONE_STYLES)])
+    return Text(value, style=label_style(axis, value))
 
 
 def _summary_table(summary: dict[str, Any], taxonomy: Taxonomy) -> Any:
