@@ -109,15 +109,37 @@ class Counted:
         return replace(self, counts=self.counts[np.flatnonzero(mask)])
 
 
+@dataclass(frozen=True, slots=True)
+class SoftTexts:
+    """Texts with probabilities in the place of labels.
+
+    counts : (n_texts, n_features), as in `Counted`.
+    probabilities : (n_texts, n_columns), of the labels.
+    weight : of each text beside a labelled paragraph's 1.
+    """
+
+    counts: sp.csr_array
+    probabilities: NDArray[np.float64]
+    weight: float
+
+
 def fit_estimator(
-    counted: Counted, corpus: LabelledCorpus, setting: Setting, recipe: LinearRecipe
+    counted: Counted,
+    corpus: LabelledCorpus,
+    setting: Setting,
+    recipe: LinearRecipe,
+    soft: SoftTexts | None = None,
 ) -> Pipeline:
-    """The pipeline from raw texts to uncalibrated probabilities, fitted on `corpus`."""
+    """The pipeline from raw texts to uncalibrated probabilities, fitted on `corpus` and `soft`."""
+    counts, targets = counted.counts, corpus.labels.astype(np.float64)
+    weight = np.where(corpus.table["passage"], setting[1], 1.0)
+    if soft is not None:
+        counts = sp.vstack((counts, soft.counts), format="csr")
+        targets = np.concatenate((targets, soft.probabilities))
+        weight = np.concatenate((weight, np.full(len(soft.probabilities), soft.weight)))
     tfidf = OccurrenceTfidf(counted.ngrams.fields_, recipe.min_documents)
     classifier = NaiveBayesLogisticRegression(corpus.taxonomy, C=setting[0])
-    weight = np.where(corpus.table["passage"], setting[1], 1.0)
-    weighted = tfidf.fit(counted.counts).transform(counted.counts)
-    classifier.fit(weighted, corpus.labels, sample_weight=weight)
+    classifier.fit(tfidf.fit(counts).transform(counts), targets, sample_weight=weight)
     return Pipeline([("ngrams", counted.ngrams), ("tfidf", tfidf), ("classifier", classifier)])
 
 
@@ -128,14 +150,18 @@ def cross_validate(
     settings: Sequence[Setting],
     recipe: LinearRecipe,
     track: Track = untracked,
+    soft: SoftTexts | None = None,
 ) -> dict[Setting, NDArray[np.float64]]:
     """For each setting the uncalibrated out-of-fold probabilities, (n_texts, n_columns).
 
     folds : (n_texts,), the fold in which a row is predicted; -1 trains in all and stays 0.
+    soft : further texts that train in every fold.
     """
     jobs = list(itertools.product(settings, range(int(folds.max()) + 1)))
     predictions = joblib.Parallel(n_jobs=recipe.n_jobs, return_as="generator")(
-        joblib.delayed(_held_out_probabilities)(counted, corpus, folds == fold, setting, recipe)
+        joblib.delayed(_held_out_probabilities)(
+            counted, corpus, folds == fold, setting, recipe, soft
+        )
         for setting, fold in jobs
     )
     out_of_fold = {setting: np.zeros(corpus.labels.shape) for setting in settings}
@@ -150,7 +176,10 @@ def _held_out_probabilities(
     held_out: NDArray[np.bool_],
     setting: Setting,
     recipe: LinearRecipe,
+    soft: SoftTexts | None,
 ) -> NDArray[np.float64]:
-    estimator = fit_estimator(counted.where(~held_out), corpus.where(~held_out), setting, recipe)
+    estimator = fit_estimator(
+        counted.where(~held_out), corpus.where(~held_out), setting, recipe, soft
+    )
     probabilities: NDArray[np.float64] = estimator[1:].predict_proba(counted.where(held_out).counts)
     return probabilities
