@@ -10,7 +10,7 @@ from inference import __version__
 from inference.cli import run
 
 # Each is a file in `training/commands`, in the order in which they are used.
-COMMANDS = ("fit", "export", "evaluate", "agreement", "audit")
+COMMANDS = ("fit", "distil", "export", "evaluate", "agreement", "audit")
 
 
 class _Commands(click.Group):
