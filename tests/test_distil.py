@@ -13,7 +13,7 @@ from inference.article import Article, Paragraph
 from inference.calibration import Calibration
 from inference.decision import DecisionRule
 from inference.scorer import Scorer
-from training.commands.distil import command
+from training.commands.distil import command, show
 from training.distil import Teacher, compare, distil
 from training.duplicates import near_any, near_duplicates
 from training.linear import Counted, LinearRecipe, SoftTexts, fit_estimator
@@ -277,6 +277,19 @@ def test_labels_of_another_taxonomy_are_refused(parts, scorer):
 
 
 # The command.
+
+
+@pytest.mark.parametrize("columns", ["40", "120"])
+def test_the_table_shows_every_figure_at_any_width(taught, capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    show(taught, "table")
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= int(columns)
+    found = taught.comparison
+    for figures in (*found.macro_f1.values(), found.agreement):
+        for axis in ("topic", "tone"):
+            assert f"{figures[axis].value:.3f}" in shown
+            assert f"{figures[axis].high:.3f}" in shown
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ def distil(
         side of the split, is left out.
     recipe : searched for the model of the labels alone, whose setting the student takes over.
     limit : most paragraphs of `articles` that are learned from; of more, a random sample. Each
-        takes about 0.15 MB in each process of the fit.
+        takes about 0.1 MB in each process of the fit.
     weights : of an unlabelled paragraph beside a labelled one's 1, to choose from.
     report : is told in a sentence what is being done.
     track : passes the long loops' steps through; for a progress bar.

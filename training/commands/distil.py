@@ -47,7 +47,7 @@ _SYSTEMS = {"student": "student", "teacher": "teacher", "labelled_only": "labels
     default=LIMIT,
     show_default=True,
     help="Most paragraphs of --texts to learn from, drawn at random if there are more; each takes "
-    "about 0.15 MB of memory on each processor core.",
+    "about 0.1 MB of memory on each processor core.",
 )
 @click.option(
     "--seed",
@@ -114,7 +114,7 @@ def show(distilled: Distilled, format_: str | None) -> None:
     table.add_column("macro-F1", no_wrap=True)
     axes = list(found.gain)
     for axis in axes:
-        table.add_column(axis, no_wrap=True)
+        table.add_column(axis)
     for system, name in _SYSTEMS.items():
         table.add_row(name, *(_shown(found.macro_f1[system][axis]) for axis in axes))
     table.add_section()
