@@ -1,7 +1,7 @@
 """Self-training: a linear student of a teacher's probabilities, and whether it has gained by them.
 
-A CamemBERT teacher knows more than a linear model can learn from the same labels, and is a hundred
-times as slow. The student hears of it through texts that nobody has labelled.
+A slow teacher may know more than a linear model can learn from the same labels; the student hears
+of it through texts that nobody has labelled.
 """
 
 from __future__ import annotations
