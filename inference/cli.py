@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -18,15 +14,12 @@ from inference.article import Article
 from inference.destination import destination
 from inference.errors import InputError
 from inference.highlighting import write_highlighted
-from inference.language import foreign_language
-from inference.readers import article_paths, read_article, read_stream
+from inference.inputs import read_articles
+from inference.language import language_checked
 from inference.records import Record, article_records, explained_record, paragraph_records
 from inference.scorer import Scorer, load
-from inference.tables import TABLE_SUFFIXES, UNITS, Ids, articles_of_rows, read_rows, stream_rows
+from inference.tables import TABLE_SUFFIXES, UNITS
 from inference.writers import WRITERS, write_jsonl
-
-if TYPE_CHECKING:
-    from io import BufferedReader
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -95,7 +88,7 @@ def score(
     scorer = load(model, runtime=runtime, device=device)
     if min_confidence:
         scorer = scorer.abstaining_below(min_confidence)
-    articles = _language_checked(_articles(inputs, unit))
+    articles = language_checked(read_articles(inputs, unit))
     # A long run that writes elsewhere shows on the terminal how far it is.
     many = any(path.is_dir() or path.suffix.lower() in TABLE_SUFFIXES for path in inputs)
     if many and sys.stderr.isatty() and (output or not sys.stdout.isatty()):
@@ -139,7 +132,7 @@ def explain(
     FILE is an article, a folder or a table of articles, as for posture score; - is standard input.
     """
     scorer = load(model, runtime=runtime, device=device)
-    articles = _language_checked(_articles((path,), "article"))
+    articles = language_checked(read_articles((path,), "article"))
     records = _explained(scorer, articles, number)
     with destination(None) as file:
         if (format_ or ("text" if sys.stdout.isatty() else "jsonl")) == "jsonl":
@@ -180,54 +173,6 @@ def _explained(scorer: Scorer, articles: Iterable[Article], number: int | None) 
         raise InputError(msg)
 
 
-def _articles(inputs: tuple[Path, ...], unit: str) -> Iterator[Article]:
-    ids = Ids()
-    for path in inputs:
-        if str(path) == "-":
-            yield from _standard_input(unit, ids)
-        elif path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir():
-            yield from articles_of_rows(read_rows(path), unit, ids)
-        elif not path.exists():
-            msg = f"{path}: does not exist; expected a file or a folder; check the path"
-            raise InputError(msg)
-        else:
-            _check_unit(path, unit)
-            for file in article_paths(path) if path.is_dir() else [path]:
-                article = read_article(file)
-                if path.is_dir():  # two folders may hold files of one name
-                    article = replace(article, id=str(file.relative_to(path).with_suffix("")))
-                ids.check(article.id, article.text, str(file))
-                yield article
-
-
-def _check_unit(where: object, unit: str) -> None:
-    if unit == "paragraph":
-        msg = f"{where}: is an article; --unit paragraph is for tables (.jsonl, .csv, .parquet)"
-        raise InputError(msg)
-
-
-def _standard_input(unit: str, ids: Ids) -> Iterator[Article]:
-    """A table in JSON Lines or CSV, or a web page, if its first line says so; else plain text."""
-    if sys.stdin is None:
-        msg = "standard input: is closed; expected a text, or give a FILE"
-        raise InputError(msg)
-    where = "standard input"
-    stream = cast("BufferedReader", sys.stdin.buffer)
-    head = stream.peek(65_536).lstrip(b"\xef\xbb\xbf \t\r\n")
-    first_line = head.split(b"\n", 1)[0].strip()
-    columns = {name.strip(b'" ') for name in re.split(rb"[,;\t]", first_line)}
-    if first_line.startswith(b"{"):
-        yield from articles_of_rows(stream_rows(stream, ".jsonl", where), unit, ids)
-    elif b"text" in columns:
-        yield from articles_of_rows(stream_rows(stream, ".csv", where), unit, ids)
-    else:
-        _check_unit(where, unit)
-        is_page = head[:500].lower().startswith((b"<!doctype html", b"<html", b"<?xml"))
-        article = read_stream(stream.read(), ".html" if is_page else ".txt", where)
-        ids.check(article.id, article.text, where)
-        yield article
-
-
 def _together(rows: Iterable[Article]) -> Iterator[Article]:
     """The same rows; a warning at the end if those of one article do not stand together."""
     seen: set[object] = set()
@@ -257,26 +202,6 @@ def _counted(articles: Iterable[Article]) -> Iterator[Article]:
         for article in articles:
             progress.advance(task)
             yield article
-
-
-def _language_checked(articles: Iterable[Article]) -> Iterator[Article]:
-    """The same articles; a warning at the end names those that do not look French."""
-    foreign: Counter[str] = Counter()
-    example = ""
-    n = 0
-    for article in articles:
-        n += 1
-        if code := foreign_language(article.text):
-            foreign[code] += 1
-            example = example or article.id
-        yield article
-    if foreign:
-        languages = ", ".join(f"{count} {code}" for code, count in foreign.most_common(5))
-        print(
-            f"posture: {foreign.total()} of {n} text(s) do not look French ({languages}; the first "
-            f"is {example!r}); the model knows French only, so their labels mean little",
-            file=sys.stderr,
-        )
 
 
 def _format_for(output: Path | None) -> str:

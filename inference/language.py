@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from inference.article import Article
+
 # The commonest words of French that are not words of Spanish, Italian, English or German too (so
 # no « la », « de », « en », « que », « se »), as they stand between spaces.
 _FRENCH = frozenset(
@@ -38,3 +44,23 @@ def foreign_language(text: str) -> str | None:
 
     code, _ = py3langid.classify(text[:_LOOK_AT])
     return None if code == "fr" else str(code)
+
+
+def language_checked(articles: Iterable[Article]) -> Iterator[Article]:
+    """The same articles; at the end a warning on stderr names those that do not look French."""
+    foreign: Counter[str] = Counter()
+    example = ""
+    n = 0
+    for article in articles:
+        n += 1
+        if code := foreign_language(article.text):
+            foreign[code] += 1
+            example = example or article.id
+        yield article
+    if foreign:
+        languages = ", ".join(f"{count} {code}" for code, count in foreign.most_common(5))
+        print(
+            f"posture: {foreign.total()} of {n} text(s) do not look French ({languages}; the first "
+            f"is {example!r}); the model knows French only, so their labels mean little",
+            file=sys.stderr,
+        )

@@ -12,6 +12,7 @@ from inference.cli import run
 # Each is a file in `training/commands`, in the order in which they are used.
 COMMANDS = (
     "fit",
+    "distil",
     "export",
     "evaluate",
     "compare",

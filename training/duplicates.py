@@ -49,6 +49,21 @@ def near_duplicates(texts: Sequence[str], threshold: float = 0.4) -> list[tuple[
     return sorted(pairs)
 
 
+def near_any(
+    texts: Sequence[str], known: Sequence[str], threshold: float = 0.4
+) -> NDArray[np.bool_]:
+    """Whether each text is nearly the same as a known one, as in `near_duplicates`: (n_texts,)."""
+    shingles, sizes = _shingles([*texts, *known])
+    known_sizes, of_known = sizes[len(texts) :], shingles[len(texts) :].T.tocsr()
+    near = np.zeros(len(texts), np.bool_)
+    for start in range(0, len(texts), _ROWS):
+        common = (shingles[start : min(start + _ROWS, len(texts))] @ of_known).tocoo()
+        own, other = common.coords[0] + start, common.coords[1]
+        jaccard = common.data / (sizes[own] + known_sizes[other] - common.data)
+        near[own[jaccard >= threshold]] = True
+    return near
+
+
 def _shingles(texts: Sequence[str]) -> tuple[sp.csr_array, NDArray[np.int64]]:
     """Which text has which shingle, 0/1 (n_texts, n_shared), and the size of each text's set.
 

@@ -21,6 +21,12 @@ class NaiveBayesLogisticRegression(BaseEstimator):
     Wang and Manning (2012), "Baselines and Bigrams: Simple, Good Sentiment and Topic
     Classification", section 2.3, with TF-IDF weights for binary counts and logistic loss.
 
+    A text of which only the probability p of a label is known stands as two: with the label at p
+    times its weight, and without at 1 - p times. Counts are then expected counts, and the loss is
+    the cross-entropy with the soft target of Hinton, Vinyals and Dean (2015), "Distilling the
+    Knowledge in a Neural Network", section 2. With p of 0 or 1 one of the two has no weight and is
+    left out, so that nothing differs from a fit on labels.
+
     Parameters
     ----------
     taxonomy : the labels; columns of `y` and of `predict_proba` in its order.
@@ -42,7 +48,7 @@ class NaiveBayesLogisticRegression(BaseEstimator):
     def fit(
         self,
         X: sp.csr_array,
-        y: NDArray[np.bool_],
+        y: NDArray[np.bool_] | NDArray[np.float64],
         sample_weight: NDArray[np.float64] | None = None,
     ) -> Self:
         """Fit one regression a label.
@@ -50,23 +56,24 @@ class NaiveBayesLogisticRegression(BaseEstimator):
         Parameters
         ----------
         X : (n_texts, n_features), not negative.
-        y : (n_texts, n_columns), whether each label applies.
+        y : (n_texts, n_columns), whether each label applies, or its probability.
         sample_weight : (n_texts,); None means equal weights.
         """
         weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
-        weighted = sp.diags_array(weight) @ X
         self.ratios_ = np.empty((y.shape[1], X.shape[1]))
         self.coef_ = np.empty((y.shape[1], X.shape[1]))
         self.intercept_ = np.empty(y.shape[1])
         for k in range(y.shape[1]):
-            with_label = self.smoothing + np.asarray(weighted[y[:, k]].sum(axis=0)).ravel()
-            without = self.smoothing + np.asarray(weighted[~y[:, k]].sum(axis=0)).ravel()
+            share = y[:, k].astype(np.float64)
+            with_label = self.smoothing + _column_sums(X, weight * share)
+            without = self.smoothing + _column_sums(X, weight * (1 - share))
             ratio = np.log(with_label / with_label.sum()) - np.log(without / without.sum())
+            row, side, part = _sides(share)
             # Dual coordinate descent: fewer texts than columns. The seed orders the texts.
             regression = LogisticRegression(
                 C=self.C, solver="liblinear", dual=True, tol=1e-2, max_iter=1_000, random_state=0
             )
-            regression.fit(_scaled(X, ratio), y[:, k].astype(int), sample_weight=weight)
+            regression.fit(_scaled(X[row], ratio), side, sample_weight=weight[row] * part)
             self.ratios_[k] = ratio
             self.coef_[k] = ratio * regression.coef_[0]
             self.intercept_[k] = regression.intercept_[0]
@@ -86,6 +93,25 @@ class NaiveBayesLogisticRegression(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.estimator_type = "classifier"
         return tags
+
+
+def _sides(
+    share: NDArray[np.float64],
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64]]:
+    """Rows with a label (1) and without it (0) that stand for texts which have it by shares.
+
+    The text of each row, in order, its side, and which part of the text's weight it has; rows
+    without weight are left out. All (n_rows,).
+    """
+    parts = np.column_stack((share, 1 - share))
+    row, column = np.nonzero(parts)
+    return row.astype(np.int32), 1 - column, parts[row, column]
+
+
+def _column_sums(matrix: sp.csr_array, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    row = np.flatnonzero(weight).astype(np.int32)
+    weighted = sp.diags_array(weight[row]) @ matrix[row]
+    return np.asarray(weighted.sum(axis=0)).ravel()
 
 
 def _scaled(matrix: sp.csr_array, factors: NDArray[np.float64]) -> sp.csr_array:
