@@ -19,15 +19,16 @@ _LARGE = """
 def exchanges(seed: int) -> dict[str, str]:
     """Form in lower case → a form of the same kind of another country, for 45 countries.
 
-    Each large country's partner is another large one.
+    Who stands for whom is drawn; a large country's partner is another large one, but for one.
     """
     rng = random.Random(seed)  # noqa: S311 - which form stands for which is no secret
     forms: dict[str, dict[str, list[str]]] = {}
     for country, kind, form in gazetteer():
         forms.setdefault(country, {}).setdefault(kind, []).append(form)
     whole = sorted(c for c, own in forms.items() if all(own.get(k) for k in _KINDS))
-    chosen = [c for c in _LARGE if c in forms]
-    chosen += [c for c in whole if c not in chosen][: _N_COUNTRIES - len(chosen)]
+    large = [c for c in _LARGE if c in forms]
+    small = [c for c in whole if c not in large][: _N_COUNTRIES - len(large)]
+    chosen = [*rng.sample(large, len(large)), *rng.sample(small, len(small))]
     partner = dict(zip(chosen, chosen[1:] + chosen[:1], strict=True))
     table = {}
     for country in chosen:
