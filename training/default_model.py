@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inference.artefact import DEFAULT_MODEL
 from inference.taxonomy import Taxonomy
+from training.annotations import annotations_beside
 from training.corpus import LabelledCorpus
 from training.fit import fit
 
@@ -14,9 +15,10 @@ from training.fit import fit
 def main(corpus: Path) -> None:
     """Fit on the corpus, whose taxonomy lies beside it, and replace the shipped folder."""
     taxonomy = Taxonomy.read(corpus.parent / "taxonomy.toml")
-    fitted = fit(LabelledCorpus.read(corpus, taxonomy), report=print)
+    annotations = annotations_beside(corpus, taxonomy)
+    fitted = fit(LabelledCorpus.read(corpus, taxonomy), report=print, annotations=annotations)
     # The estimator would only make every installation larger; `posture-train fit` writes it.
-    fitted.write(DEFAULT_MODEL, with_extra_files=False)
+    fitted.made_by("make model").write(DEFAULT_MODEL, with_extra_files=False)
     for name, scores in fitted.held_out.items():
         print(name, scores.macro_f1)
 

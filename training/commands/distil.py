@@ -15,7 +15,7 @@ from inference.inputs import read_articles
 from inference.language import language_checked
 from inference.sealed_folder import check_output
 from inference.tables import UNITS
-from training.commands.options import PATH, format_option, wants_json
+from training.commands.options import PATH, format_option, judgements_beside, wants_json
 from training.commands.terminal import progress, say
 from training.corpus import LabelledCorpus
 from training.distil import LIMIT, Distilled, Teacher, distil
@@ -88,9 +88,14 @@ def command(
         limit=limit,
         report=say,
         track=progress,
+        annotations=judgements_beside(corpus, opened.scorer.taxonomy),
     )
-    distilled.student.write(output)
-    say(f"wrote {output}; use it with: posture score --model {output} FILE")
+    made_by = (
+        "posture-train distil CORPUS --teacher TEACHER --texts TEXTS --output MODEL "
+        f"--unit {unit} --limit {limit} --seed {seed}"
+    )
+    distilled.student.made_by(made_by).write(output)
+    say(f"wrote {output}, with its card.md; use it with: posture score --model {output} FILE")
     show(distilled, format_)
 
 
