@@ -46,7 +46,7 @@ def card(manifest: _Entries) -> str:
         ("Model", _model(manifest, taxonomy)),
         ("Intended use", _intended(taxonomy)),
         ("Not for", _not_for(manifest)),
-        ("Limits", [bullets(limits(manifest))]),
+        ("Limits", [bullets(*limits(manifest))]),
         ("How good it is", _figures(manifest["scores"]) if axes else [_unmeasured(manifest)]),
         ("Groups", _groups(manifest)),
         ("Calibration", _calibration(axes) if axes else [_NOT_RECORDED]),
@@ -78,41 +78,34 @@ def _model(manifest: _Entries, taxonomy: Taxonomy) -> Iterator[str]:
         "probabilities."
     )
     yield bullets(
-        (
-            f"Kind: {manifest.get('kind', 'not recorded')}",
-            f"Recipe: {training.get('recipe', 'not recorded')}",
-            "Versions: " + (", ".join(f"{k} {v}" for k, v in versions.items()) or "not recorded"),
-        )
+        f"Kind: {manifest.get('kind', 'not recorded')}",
+        f"Recipe: {training.get('recipe', 'not recorded')}",
+        "Versions: " + (", ".join(f"{k} {v}" for k, v in versions.items()) or "not recorded"),
     )
     thresholds = manifest.get("rule", {}).get("thresholds", [None] * taxonomy.n_columns)
     rows = []
     for axis, span in taxonomy.spans():
         for label, cut in zip(axis.labels, thresholds[span], strict=True):
-            given = "the most probable" if axis.exclusive else f"from {cut}"
+            given = "highest of all" if axis.exclusive else "not recorded"
+            if cut is not None and not axis.exclusive:
+                given = f"at least {cut}"
             name = " / ".join(dict.fromkeys((label.en, label.fr)))
             rows.append((axis.name, code(label.code), name, label.definition or "–", given))
-    yield words_table(("axis", "label", "name", "definition", "given at a probability"), rows)
-    yield bullets(
-        f"{code(axis.name)}: "
-        + ("exactly one label" if axis.exclusive else "any number of labels, or none")
-        for axis in taxonomy.axes
+    yield words_table(
+        ("axis", "label", "name", "definition", "given where its probability is"), rows
     )
+    kinds = {True: "exactly one label", False: "any number of labels, or none"}
+    yield bullets(*(f"{code(axis.name)}: {kinds[axis.exclusive]}" for axis in taxonomy.axes))
 
 
 def _intended(taxonomy: Taxonomy) -> Iterator[str]:
     axes = " and ".join(code(axis.name) for axis in taxonomy.axes)
     yield bullets(
-        (
-            (
-                "Labelling paragraphs of French articles of the kinds that the corpus below holds, and "
-                "summing an article up (`posture score`)."
-            ),
-            "Finding the paragraphs worth reading, by label or by probability.",
-            (
-                f"Shares of {axes} over an archive and over time, corrected by a labelled sample of "
-                "it (`posture-train sample`, then `posture-train estimate`)."
-            ),
-        )
+        "Labelling paragraphs of French articles of the kinds that the corpus below holds, and "
+        "summing an article up (`posture score`).",
+        "Finding the paragraphs worth reading, by label or by probability.",
+        f"Shares of {axes} over an archive and over time, corrected by a labelled sample of it "
+        "(`posture-train sample`, then `posture-train estimate`).",
     )
 
 
@@ -123,21 +116,13 @@ def _not_for(manifest: _Entries) -> Iterator[str]:
         for column, values in by.items()
     )
     yield bullets(
-        (
-            (
-                "Publishing its counts as they are. They are wrong by as much as the model is: correct "
-                "them with `posture-train estimate`."
-            ),
-            (
-                "Decisions about persons, or as the only ground of any decision. A label says how a "
-                "paragraph is written, not whether what it says is true nor what its author intends."
-            ),
-            (
-                "Texts in other languages. Posture reads French and labels anything else as if it "
-                "were."
-            ),
-            "Kinds of text that the corpus lacks" + (f". It has {kinds}." if kinds else "."),
-        )
+        "Publishing its counts as they are. They are wrong by as much as the model is: correct "
+        "them with `posture-train estimate`.",
+        "Decisions about persons, or as the only ground of any decision. A label says how a "
+        "paragraph is written, not whether what it says is true nor what its author intends.",
+        "Texts in other languages. Posture reads French and labels anything else as if it were.",
+        "Kinds of text that the corpus lacks. "
+        + (f"Those that it has: {kinds}." if kinds else "Which it has is not recorded."),
     )
 
 
@@ -248,9 +233,13 @@ def _robustness(manifest: _Entries) -> Iterator[str]:
     axes = list(next(iter(robustness.values()))["axes"])
     rows = []
     for change, found in robustness.items():
-        labels = {n: m for own in found["labels"].values() for n, m in own.items()}
+        labels = {
+            (axis, name): share
+            for axis, own in found["labels"].items()
+            for name, share in own.items()
+        }
         worst = max(labels, key=lambda name: labels[name]["value"])
-        most = f"{code(worst)} {_figure(labels[worst])}" if labels[worst]["value"] else "none"
+        most = f"{code(worst[1])} {_figure(labels[worst])}" if labels[worst]["value"] else "none"
         shares = (_figure(found["axes"][axis]) for axis in axes)
         rows.append((change, f"{found['changed']:.3f}", *shares, most))
     yield table(("change", "texts it changes", *axes, "most affected label"), rows)
@@ -303,6 +292,10 @@ def _data(corpus: _Entries) -> Iterator[str]:
         return
     train, test = corpus["n_train_paragraphs"], corpus["n_test_paragraphs"]
     passages = corpus["n_train_passages"]
+    if origin := corpus.get("origin"):
+        yield f"Where its texts and labels come from, in the words of those who made it: {origin}"
+    else:
+        yield "Who wrote the texts and who labelled them is not recorded."
     facts = [
         f"Trained on {_of_articles(train, corpus.get('n_train_articles'))}"
         + (f" and {passages} short passages" if passages else ""),
@@ -322,7 +315,7 @@ def _data(corpus: _Entries) -> Iterator[str]:
         counted = [f"{value.replace('_', ' ')} {n}" for value, n in values.items()]
         facts.append(f"Articles by {column}: {_listed(counted)}")
     facts.append(f"Fingerprint (SHA-256 of texts, labels and split): `{corpus.get('fingerprint')}`")
-    yield bullets(facts)
+    yield bullets(*facts)
     if labels := corpus.get("labels"):
         yield table(
             ("texts with the label", "training paragraphs", "passages", "held-out paragraphs"),
@@ -371,8 +364,8 @@ def _again(manifest: _Entries) -> Iterator[str]:
     if command := manifest.get("training", {}).get("command"):
         yield f"```\n{command}\n```"
         yield (
-            "with a corpus of the fingerprint above. Where an option stands there in capitals, it "
-            "was a path."
+            "with the corpus of the fingerprint and the versions above; words in capitals stand "
+            "for paths."
         )
     else:
         yield f"{_NOT_RECORDED} It was fitted from Python or by an older version."

@@ -119,16 +119,16 @@ def _flips(manifest: Mapping[str, Any]) -> Iterator[str]:
     robustness = manifest.get("robustness", {})
     if not robustness:
         yield "Whether its labels hold when a text is changed in passing is not recorded."
+    many = []
     for change, found in robustness.items():
-        shares = {axis: Measured.from_dict(share) for axis, share in found["axes"].items()}
-        many = [
-            f"{axis} of {share.value:.1%} of the paragraphs"
-            + (f" ({share.low:.1%} to {share.high:.1%})" if np.isfinite(share.low) else "")
-            for axis, share in shares.items()
-            if share.value > MANY_FLIPS
-        ]
-        if many:
-            yield f"Fragile under a change of the text ({change}): it alters {', '.join(many)}."
+        altered = {axis: share["value"] for axis, share in found["axes"].items()}
+        shares = [f"{axis} {value:.1%}" for axis, value in altered.items() if value > MANY_FLIPS]
+        many += [f"{change} ({', '.join(shares)})"] if shares else []
+    if many:
+        yield (
+            f"It is fragile: these changes of a text alter the labels of more than "
+            f"{MANY_FLIPS:.0%} of the paragraphs: {'; '.join(many)}."
+        )
 
 
 def _groups(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -140,20 +140,22 @@ def _groups(manifest: Mapping[str, Any]) -> Iterator[str]:
             for value, own in groups.items():
                 f1 = Measured.from_dict(own["micro_f1"][axis])
                 if f1.high < all_.value:
-                    worse.append(f"{value or 'none'} ({f1})")
+                    worse.append(f"{value.replace('_', ' ') or 'none'} ({f1})")
+            # Fewer than five articles have no interval, and say nothing either way.
+            n = sum(own["micro_f1"][axis]["high"] is not None for own in groups.values())
             if worse:
                 yield (
                     f"On {axis} it does worse than overall (micro-F1 {all_.value:.3f}) where "
-                    f"{column} is {', '.join(worse)}; of {len(groups)} values one in forty would "
-                    "seem so by chance."
+                    f"{column} is {', '.join(worse)}. One in forty of the {n} with "
+                    "an interval would seem so by chance."
                 )
 
 
 def _corpus(corpus: Mapping[str, Any]) -> Iterator[str]:
     if corpus:
         yield (
-            "The held-out articles are of the same corpus as those that it was trained on; articles "
-            "from elsewhere may be harder. Label some of yours and measure there."
+            "The held-out articles are of the same corpus as those that it was trained on; "
+            "articles from elsewhere may be harder. Label some of yours and measure there."
         )
     if dates := corpus.get("dates"):
         yield (
@@ -169,6 +171,8 @@ def _corpus(corpus: Mapping[str, Any]) -> Iterator[str]:
 
 def _agreement(corpus: Mapping[str, Any]) -> Iterator[str]:
     found = corpus.get("agreement")
+    if not corpus.get("origin"):
+        yield "Who wrote the texts of its corpus and who labelled them is not recorded."
     if not found:
         yield (
             "How far annotators agree on the labels is not recorded, so that nobody can say which "

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from inference.errors import InputError
+from inference.taxonomy import Taxonomy
 from training.agreement import agreement
-from training.annotations import Annotations
+from training.annotations import Annotations, annotations_beside
 from training.corpus import LabelledCorpus
 from training.group_scores import GROUP_COLUMNS
 from training.recipe import Report
@@ -20,9 +23,37 @@ _DATE_COLUMNS = ("date", "year")
 _DATE = r"\d{4}(?:-\d\d(?:-\d\d)?)?"
 
 
-def corpus_record(
-    corpus: LabelledCorpus, annotations: Annotations | None, report: Report
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What is known of a corpus besides its texts and labels.
+
+    annotations : single judgements; None where there are none.
+    origin : who wrote the texts and who labelled them, in sentences; empty where nobody says.
+    """
+
+    annotations: Annotations | None = None
+    origin: str = ""
+
+    @classmethod
+    def beside(cls, corpus: Path, taxonomy: Taxonomy, report: Report) -> Self:
+        """From annotations.csv and origin.txt of a corpus's folder, as far as they are there.
+
+        What cannot be read is left out, and `report` is told: a model can be fitted without.
+        """
+        annotations, origin = None, ""
+        try:
+            annotations = annotations_beside(corpus, taxonomy)
+        except InputError as error:
+            report(f"no agreement in the card: {error}")
+        path = corpus / "origin.txt"
+        try:
+            origin = " ".join(path.read_text(encoding="utf-8").split()) if path.is_file() else ""
+        except (OSError, UnicodeDecodeError) as error:
+            report(f"no origin of the corpus in the card: {path}: cannot be read ({error})")
+        return cls(annotations, origin)
+
+
+def corpus_record(corpus: LabelledCorpus, background: Background, report: Report) -> dict[str, Any]:
     """Describe a corpus that has its split; ready for JSON.
 
     `agreement` is None without annotations, and, as `report` is told, where no two annotators
@@ -50,7 +81,8 @@ def corpus_record(
         "words": {f"p{p}": round(np.percentile(words, p).item()) for p in _PERCENTILES},
         "dates": _dates(articles),
         "articles_by": _articles_by(articles),
-        "agreement": _agreement(annotations, report),
+        "origin": background.origin,
+        "agreement": _agreement(background.annotations, report),
     }
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from inference.artefact import DEFAULT_MODEL
 from inference.taxonomy import Taxonomy
-from training.annotations import annotations_beside
 from training.corpus import LabelledCorpus
+from training.corpus_record import Background
 from training.fit import fit
 
 
 def main(corpus: Path) -> None:
     """Fit on the corpus, whose taxonomy lies beside it, and replace the shipped folder."""
     taxonomy = Taxonomy.read(corpus.parent / "taxonomy.toml")
-    annotations = annotations_beside(corpus, taxonomy)
-    fitted = fit(LabelledCorpus.read(corpus, taxonomy), report=print, annotations=annotations)
+    background = Background.beside(corpus, taxonomy, print)
+    fitted = fit(LabelledCorpus.read(corpus, taxonomy), report=print, background=background)
     # The estimator would only make every installation larger; `posture-train fit` writes it.
     fitted.made_by("make model").write(DEFAULT_MODEL, with_extra_files=False)
     for name, scores in fitted.held_out.items():

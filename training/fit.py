@@ -14,12 +14,11 @@ from inference import __version__
 from inference.artefact import Provenance, write_model
 from inference.errors import InputError
 from inference.scorer import Scorer
-from training.annotations import Annotations
 from training.baselines import baselines
 from training.calibrate import calibrated
 from training.card import card
 from training.corpus import LabelledCorpus, hold_out
-from training.corpus_record import corpus_record
+from training.corpus_record import Background, corpus_record
 from training.group_scores import group_scores
 from training.linear import LinearRecipe
 from training.measured import plain
@@ -63,7 +62,7 @@ def fit(
     recipe: Recipe = LinearRecipe(),
     report: Report = lambda _: None,
     track: Track = untracked,
-    annotations: Annotations | None = None,
+    background: Background = Background(),
 ) -> FittedModel:
     """Train, calibrate and evaluate a model.
 
@@ -72,7 +71,7 @@ def fit(
     corpus : with a split of its own, or one is drawn by article.
     report : is told in a sentence what is being done.
     track : passes the long loop's steps through; for a progress bar.
-    annotations : single judgements; how far they agree goes into the manifest.
+    background : what else is known of the corpus; it goes into the manifest.
 
     Raises InputError for a label with too few examples and for too few articles.
     """
@@ -96,7 +95,7 @@ def fit(
     flips = robustness(scorer, test, predicted["model"], recipe.changes)
     provenance = Provenance(
         training={**learned.training, "versions": _versions()},
-        corpus=corpus_record(corpus, annotations, report),
+        corpus=corpus_record(corpus, background, report),
         scores={name: scores.to_dict() for name, scores in held_out.items()},
         groups=plain(group_scores(predicted["model"], test)),
         robustness=plain(flips),

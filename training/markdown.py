@@ -16,7 +16,7 @@ def words_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([_row(columns), "|" + "---|" * len(columns), *map(_row, rows)])
 
 
-def bullets(items: Iterable[str]) -> str:
+def bullets(*items: str) -> str:
     """A list; an item's line breaks become spaces."""
     return "\n".join(f"- {' '.join(item.split())}" for item in items)
 

@@ -15,9 +15,10 @@ from inference.inputs import read_articles
 from inference.language import language_checked
 from inference.sealed_folder import check_output
 from inference.tables import UNITS
-from training.commands.options import PATH, format_option, judgements_beside, wants_json
+from training.commands.options import PATH, format_option, wants_json
 from training.commands.terminal import progress, say
 from training.corpus import LabelledCorpus
+from training.corpus_record import Background
 from training.distil import LIMIT, Distilled, Teacher, distil
 from training.linear import LinearRecipe
 from training.measured import Measured
@@ -88,7 +89,7 @@ def command(
         limit=limit,
         report=say,
         track=progress,
-        annotations=judgements_beside(corpus, opened.scorer.taxonomy),
+        background=Background.beside(corpus, opened.scorer.taxonomy, say),
     )
     made_by = (
         "posture-train distil CORPUS --teacher TEACHER --texts TEXTS --output MODEL "

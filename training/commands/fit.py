@@ -16,13 +16,13 @@ from training.camembert import COMBINATIONS, ENCODERS, CamembertRecipe
 from training.commands.options import (
     PATH,
     format_option,
-    judgements_beside,
     taxonomy_of,
     taxonomy_option,
     wants_json,
 )
 from training.commands.terminal import progress, say
 from training.corpus import LabelledCorpus
+from training.corpus_record import Background
 from training.fit import fit
 from training.linear import LinearRecipe
 from training.recipe import Recipe
@@ -144,8 +144,8 @@ def command(
     given = {name: value for name, value in chosen.items() if value is not None}
     recipe = _recipe(model, seed, output, given)
     labelled = LabelledCorpus.read(corpus, taxonomy_of(taxonomy))
-    judged = judgements_beside(corpus, labelled.taxonomy)
-    fitted = fit(labelled, recipe, report=say, track=progress, annotations=judged)
+    background = Background.beside(corpus, labelled.taxonomy, say)
+    fitted = fit(labelled, recipe, report=say, track=progress, background=background)
     fitted.made_by(_command(model, seed, given, own_taxonomy=taxonomy is not None)).write(output)
     say(f"wrote {output}, with its card.md; use it with: posture score --model {output} FILE")
     if wants_json(format_):

@@ -8,11 +8,8 @@ from pathlib import Path
 import click
 
 from inference.artefact import DEFAULT_MODEL, StoredModel, read_model
-from inference.errors import InputError
 from inference.scorer import load
 from inference.taxonomy import Taxonomy
-from training.annotations import Annotations, annotations_beside
-from training.commands.terminal import say
 
 PATH = click.Path(path_type=Path)
 
@@ -31,18 +28,6 @@ format_option = click.option(
 def taxonomy_of(path: Path | None) -> Taxonomy:
     """The taxonomy of a TOML file; None means that of the shipped model."""
     return Taxonomy.read(path) if path else load().taxonomy
-
-
-def judgements_beside(corpus: Path, taxonomy: Taxonomy) -> Annotations | None:
-    """The single judgements in a corpus's folder; what is wrong with them is said, no more.
-
-    A model can be fitted all the same; only its card will lack the agreement.
-    """
-    try:
-        return annotations_beside(corpus, taxonomy)
-    except InputError as error:
-        say(f"no agreement in the card: {error}")
-        return None
 
 
 def stored_model(path: Path) -> StoredModel:
