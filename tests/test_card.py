@@ -160,22 +160,25 @@ def set_rate(name, figure):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (set_rate("f1", of(0.699)), "`exercises` (topic) is weak: F1 0.699"),
+        (set_rate("f1", of(0.699)), "`exercises` (topic): F1 is low, 0.699"),
         (set_rate("f1", of(0.7)), None),
         (
             set_rate("recall", of(0.59)),
-            "recall 0.590 (0.590 to 0.590), so that 41% of it is missed",
+            "(topic): 41% of it is missed (recall 0.590",
         ),
         (set_rate("recall", of(0.6)), None),
-        (set_rate("precision", of(0.5)), "so that 50% of what gets it should not"),
-        (set_rate("f1", of(0.8, 0.69, 0.9)), "F1 is known only to lie somewhere in 0.690 to 0.900"),
+        (set_rate("precision", of(0.5)), "50% of what gets it should not"),
+        (set_rate("f1", of(0.8, 0.69, 0.9)), "F1 is known roughly only, 0.690 to 0.900"),
         (set_rate("f1", of(0.8, 0.71, 0.9)), None),
-        (lambda m: exercises(m).update(support=29), "is measured on 29 paragraphs only"),
+        (
+            lambda m: exercises(m).update(support=29),
+            "`exercises` (topic): measured on 29 paragraphs only",
+        ),
         (lambda m: exercises(m).update(support=30), None),
         (lambda m: exercises(m).update(support=0), "no held-out paragraph carries it"),
         (
             lambda m: exercises(m)["reliability"].update(error=of(0.06)),
-            "Probabilities of `exercises` (topic) are off by 0.060",
+            "They are off, on average: `exercises` by 0.060",
         ),
         (lambda m: exercises(m)["reliability"].update(error=of(0.05)), None),
         (
@@ -195,7 +198,7 @@ def set_rate(name, figure):
         (lambda m: m["scores"]["tfidf"]["axes"]["tone"]["macro"].update(f1=of(0.84)), None),
         (
             lambda m: m["corpus"]["labels"]["topic"]["exercises"].update(train=40),
-            "`exercises` (topic) was learned from 40 texts only",
+            "`exercises` (topic): learned from 40 texts only",
         ),
         (
             lambda m: m["corpus"]["labels"]["topic"]["exercises"].update(train=40, passages=10),

@@ -61,32 +61,37 @@ def _labels(manifest: Mapping[str, Any]) -> Iterator[str]:
     trained = manifest.get("corpus", {}).get("labels", {})
     for axis, own in _axes(manifest):
         for name, scores in own["labels"].items():
-            n = scores["support"]
-            counts = trained.get(axis, {}).get(name, {})
-            examples = counts.get("train", FEW_EXAMPLES) + counts.get("passages", 0)
-            label = f"{code(name)} ({axis})"
-            if examples < FEW_EXAMPLES:
-                yield f"{label} was learned from {examples} texts only."
-            if n == 0:
-                yield f"{label}: no held-out paragraph carries it; how well it is found is unknown."
-                continue
-            f1, precision, recall = (
-                Measured.from_dict(scores["rates"][rate]) for rate in ("f1", "precision", "recall")
-            )
-            weak = [f"F1 {f1}"] if f1.value < LOW_F1 else []
-            if recall.value < LOW_RATE:
-                weak.append(f"recall {recall}, so that {1 - recall.value:.0%} of it is missed")
-            if precision.value < LOW_RATE:
-                weak.append(
-                    f"precision {precision}, so that {1 - precision.value:.0%} of what gets it "
-                    "should not"
-                )
-            if weak:
-                yield f"{label} is weak: {'; '.join(weak)}."
-            if n < FEW_PARAGRAPHS:
-                yield f"{label} is measured on {n} paragraphs only."
-            if f1.high - f1.low > WIDE:
-                yield f"{label}: F1 is known only to lie somewhere in {f1.bounds}."
+            counts = trained.get(axis, {}).get(name)
+            said = [*_found(scores), *(_learned(counts) if counts else ())]
+            if said:
+                yield f"{code(name)} ({axis}): {'; '.join(said)}."
+
+
+def _found(scores: Mapping[str, Any]) -> Iterator[str]:
+    n = scores["support"]
+    if n == 0:
+        yield "no held-out paragraph carries it, so that nobody knows how well it is found"
+        return
+    f1, precision, recall = (
+        Measured.from_dict(scores["rates"][rate]) for rate in ("f1", "precision", "recall")
+    )
+    if f1.value < LOW_F1:
+        yield f"F1 is low, {f1}"
+    if recall.value < LOW_RATE:
+        yield f"{1 - recall.value:.0%} of it is missed (recall {recall})"
+    # Where nothing is found nothing may have been given either, and precision says nothing.
+    if precision.value < LOW_RATE and recall.value > 0:
+        yield f"{1 - precision.value:.0%} of what gets it should not (precision {precision})"
+    if f1.high - f1.low > WIDE:
+        yield f"F1 is known roughly only, {f1.bounds}"
+    if n < FEW_PARAGRAPHS:
+        yield f"measured on {n} paragraphs only"
+
+
+def _learned(counts: Mapping[str, int]) -> Iterator[str]:
+    n = counts["train"] + counts["passages"]
+    if n < FEW_EXAMPLES:
+        yield f"learned from {n} texts only"
 
 
 def _baselines(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -105,14 +110,14 @@ def _baselines(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _calibration(manifest: Mapping[str, Any]) -> Iterator[str]:
-    for axis, own in _axes(manifest):
-        for name, scores in own["labels"].items():
-            error = Measured.from_dict(scores["reliability"]["error"])
-            if error.value > HIGH_ERROR:
-                yield (
-                    f"Probabilities of {code(name)} ({axis}) are off by {error} on average; do not "
-                    "read them as shares."
-                )
+    errors = [
+        (name, Measured.from_dict(scores["reliability"]["error"]))
+        for _, own in _axes(manifest)
+        for name, scores in own["labels"].items()
+    ]
+    high = [f"{code(name)} by {error}" for name, error in errors if error.value > HIGH_ERROR]
+    if high:
+        yield f"Do not read probabilities as shares. They are off, on average: {', '.join(high)}."
 
 
 def _flips(manifest: Mapping[str, Any]) -> Iterator[str]:
