@@ -5,9 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+_TINY = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+}
 
-def write_tiny_encoder(folder: Path, texts: Sequence[str], *, max_length: int = 64) -> Path:
-    """Write an encoder with random weights and a Unigram tokenizer trained on `texts`."""
+
+def write_tiny_encoder(
+    folder: Path,
+    texts: Sequence[str],
+    *,
+    max_length: int = 64,
+    vocabulary: int = 1_500,
+    **sizes: int,
+) -> Path:
+    """Write an encoder with random weights and a Unigram tokenizer trained on `texts`.
+
+    sizes : of the encoder, as CamembertConfig names them.
+    """
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import (
@@ -21,7 +38,7 @@ def write_tiny_encoder(folder: Path, texts: Sequence[str], *, max_length: int = 
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     special = ["<s>", "<pad>", "</s>", "<unk>"]
     trainer = trainers.UnigramTrainer(
-        vocab_size=1_500, special_tokens=special, unk_token="<unk>", show_progress=False
+        vocab_size=vocabulary, special_tokens=special, unk_token="<unk>", show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -30,12 +47,9 @@ def write_tiny_encoder(folder: Path, texts: Sequence[str], *, max_length: int = 
         special_tokens=[("<s>", 0), ("</s>", 2)],
     )
     torch.manual_seed(0)
+    sizes.setdefault("vocab_size", tokenizer.get_vocab_size())
     config = CamembertConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
+        **(_TINY | sizes),
         max_position_embeddings=max_length + 2,
         type_vocab_size=1,
         pad_token_id=1,

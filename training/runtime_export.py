@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.artefact import Backend, add_runtime, read_model
+from inference.artefact import add_runtime, read_model
 from inference.camembert import CamembertModel
 from inference.errors import InputError
 from inference.runtimes import EXPORTED, TorchRuntime, has_segments, need
@@ -78,9 +78,9 @@ def export(
     fp32 to more than 1.5 % of the paragraphs, or moves macro-F1 by more than 0.005.
     """
     need("torch", "transformers", *_LIBRARIES[runtime], extra="export")
-    stored = read_model(folder, Backend("torch", "cpu"))
+    stored = read_model(folder)
     model = stored.scorer.model
-    if not isinstance(model, CamembertModel) or not isinstance(model.runtime, TorchRuntime):
+    if not isinstance(model, CamembertModel):
         msg = f"{folder}: a linear model needs no export; expected a folder of an encoder"
         raise InputError(msg)
     fp32 = replace(model, runtime=TorchRuntime(_reopened(folder), device="cpu", reduced=False))
@@ -88,9 +88,7 @@ def export(
     calibration = (train if len(train) else corpus).paragraphs
     with tempfile.TemporaryDirectory() as temporary:
         report(f"exporting to {runtime}")
-        written = Path(temporary, EXPORTED[runtime].file)
-        _EXPORTERS[runtime](fp32, written, calibration)
-        exported = replace(fp32, runtime=EXPORTED[runtime].open(Path(temporary)))
+        exported = write_runtime(fp32, runtime, Path(temporary), calibration)
         report("comparing its labels with those of fp32")
         test = corpus.split("test")
         measured = _compare(stored.scorer, fp32, exported, test if len(test) else corpus)
@@ -111,6 +109,18 @@ def export(
         scorer = replace(stored.scorer, model=exported)
         add_runtime(folder, runtime, fill, scorer, asdict(measured), card)
     return measured
+
+
+def write_runtime(
+    fp32: CamembertModel, runtime: str, folder: Path, calibration: list[Paragraph]
+) -> CamembertModel:
+    """Write a runtime's files into a folder; the same model, computed by them.
+
+    fp32 : computed by torch on the processor, in float32.
+    calibration : paragraphs that static int8 takes its ranges from.
+    """
+    _EXPORTERS[runtime](fp32, folder / EXPORTED[runtime].file, calibration)
+    return replace(fp32, runtime=EXPORTED[runtime].open(folder))
 
 
 def _reopened(folder: Path) -> Any:

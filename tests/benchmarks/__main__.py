@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inference.taxonomy import Taxonomy
-from tests.benchmarks import estimate, process, speed
+from tests.benchmarks import encoder, estimate, process, speed
 from training.corpus import LabelledCorpus
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +19,7 @@ def main() -> None:
         ("Speed", lambda: speed.table(corpus)),
         ("Start-up", lambda: process.start_up(ROOT / "data" / "articles" / "detroit.txt")),
         ("Memory", lambda: process.memory(corpus)),
+        ("Encoder of camembert-base's size", lambda: encoder.table(corpus)),
         ("Estimate, a million scored paragraphs", lambda: estimate.table(corpus)),
     ):
         print(f"\n{title}\n" + "\n".join(lines()), flush=True)

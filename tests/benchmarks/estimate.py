@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ import numpy as np
 from inference.records import Record
 from inference.taxonomy import Taxonomy
 from inference.writers import WRITERS
-from tests.benchmarks.process import MEASURE, command_path
+from tests.benchmarks.process import command_path, peak_memory
 from training.corpus import LabelledCorpus
 
 _ARTICLES, _PER_ARTICLE = 100_000, 10
@@ -36,14 +34,9 @@ def table(corpus: LabelledCorpus) -> list[str]:
                 WRITERS[suffix](_records(corpus), file, corpus.taxonomy)
             command = [command_path("posture-train"), "estimate", archive, labelled]
             start = time.perf_counter()
-            done = subprocess.run(
-                [sys.executable, "-c", MEASURE, *map(str, command), "--by", "month"],
-                check=True,
-                capture_output=True,
-                text=True,
-            )
+            peak = peak_memory([*map(str, command), "--by", "month"])
             seconds = time.perf_counter() - start
-            size, peak = archive.stat().st_size / 1e6, int(done.stdout) / 1024
+            size = archive.stat().st_size / 1e6
             archive.unlink()
             lines.append(f"{suffix:8}{size:6.0f} MB {seconds:6.1f} s   peak {peak:.0f} MB resident")
     return lines

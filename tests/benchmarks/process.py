@@ -15,7 +15,7 @@ from training.corpus import LabelledCorpus
 _STARTS = 11
 _STREAM = 1_000_000
 # A process begins with the peak of the one that started it, so a small one starts it here.
-MEASURE = """
+_MEASURE = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
@@ -51,28 +51,21 @@ def memory(corpus: LabelledCorpus) -> list[str]:
                 record = {"id": f"paragraph-{i}", "text": texts[i % len(texts)]}
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
         start = time.perf_counter()
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                MEASURE,
-                command_path("posture"),
-                "score",
-                "--unit",
-                "paragraph",
-                str(path),
-            ],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        peak = peak_memory([command_path("posture"), "score", "--unit", "paragraph", str(path)])
         seconds = time.perf_counter() - start
         size = path.stat().st_size
-    peak = int(done.stdout) / 1024
     return [
         f"{_STREAM:,} paragraphs, {size / 1e6:.0f} MB of JSONL: peak {peak:.0f} MB resident",
         f"{_STREAM / seconds:,.0f} paragraphs/s read, scored and written as JSONL",
     ]
+
+
+def peak_memory(command: list[str]) -> float:
+    """Peak resident memory of a command, in MB."""
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE, *command], check=True, capture_output=True, text=True
+    )
+    return int(done.stdout) / 1024
 
 
 def command_path(name: str) -> str:
