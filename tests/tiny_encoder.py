@@ -19,11 +19,11 @@ def write_tiny_encoder(
     *,
     max_length: int = 64,
     vocabulary: int = 1_500,
-    **sizes: int,
+    **config: float,
 ) -> Path:
     """Write an encoder with random weights and a Unigram tokenizer trained on `texts`.
 
-    sizes : of the encoder, as CamembertConfig names them.
+    config : of the encoder, as CamembertConfig names it: its sizes, its dropout.
     """
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
@@ -47,16 +47,16 @@ def write_tiny_encoder(
         special_tokens=[("<s>", 0), ("</s>", 2)],
     )
     torch.manual_seed(0)
-    sizes.setdefault("vocab_size", tokenizer.get_vocab_size())
-    config = CamembertConfig(
-        **(_TINY | sizes),
+    config.setdefault("vocab_size", tokenizer.get_vocab_size())
+    encoder = CamembertConfig(
+        **(_TINY | config),
         max_position_embeddings=max_length + 2,
         type_vocab_size=1,
         pad_token_id=1,
         bos_token_id=0,
         eos_token_id=2,
     )
-    CamembertForSequenceClassification(config).save_pretrained(folder)
+    CamembertForSequenceClassification(encoder).save_pretrained(folder)
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>"
     ).save_pretrained(folder)

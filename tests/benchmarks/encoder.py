@@ -53,7 +53,12 @@ def table(corpus: LabelledCorpus) -> list[str]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary, "encoder")
         write_tiny_encoder(
-            folder, corpus.texts, max_length=_MAX_LENGTH, vocabulary=_VOCABULARY, **_BASE
+            folder,
+            corpus.texts,
+            max_length=_MAX_LENGTH,
+            vocabulary=_VOCABULARY,
+            num_labels=corpus.taxonomy.n_columns,
+            **_BASE,
         )
         model = _model(folder, corpus, reduced=False)
         rng = np.random.default_rng(0)
@@ -79,7 +84,7 @@ def table(corpus: LabelledCorpus) -> list[str]:
             *_speeds(systems, texts),
             *_changes(model, systems, texts),
             _memory(model, Path(temporary), others),
-            *_steps(folder, corpus),
+            *_steps(folder),
         ]
 
 
@@ -134,14 +139,12 @@ def _memory(model: CamembertModel, temporary: Path, others: list[Paragraph]) -> 
     return f"posture score with {name}: peak {peak_memory(command):.0f} MB resident"
 
 
-def _steps(folder: Path, corpus: LabelledCorpus) -> list[str]:
+def _steps(folder: Path) -> list[str]:
     """Seconds of a fine-tuning step, forward to optimizer, in float32 and under autocast."""
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    encoder = AutoModelForSequenceClassification.from_pretrained(
-        folder, num_labels=corpus.taxonomy.n_columns, ignore_mismatched_sizes=True
-    ).train()
+    encoder = AutoModelForSequenceClassification.from_pretrained(folder).train()
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-6)
     ids = torch.randint(10, _VOCABULARY, _STEP)
     reductions = [False, True] if has_bfloat16(torch.device("cpu")) else [False]
@@ -168,9 +171,7 @@ def _model(folder: Path, corpus: LabelledCorpus, *, reduced: bool) -> CamembertM
     from transformers import AutoModelForSequenceClassification
 
     taxonomy = corpus.taxonomy
-    encoder = AutoModelForSequenceClassification.from_pretrained(
-        folder, num_labels=taxonomy.n_columns, ignore_mismatched_sizes=True
-    )
+    encoder = AutoModelForSequenceClassification.from_pretrained(folder)
     cutter = WindowCutter(read_tokenizer(folder / "tokenizer.json"), _MAX_LENGTH, "none")
     runtime = TorchRuntime(encoder, device="cpu", reduced=reduced)
     return CamembertModel(taxonomy, cutter, runtime, encoder.config.pad_token_id)
