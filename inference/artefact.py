@@ -5,6 +5,7 @@ weights.safetensors   a linear model's arrays; no pickle is ever read
 model.safetensors, config.json, tokenizer.json, tokenizer_config.json
                       an encoder's, which transformers opens too
 model.onnx and others what `posture-train export` added
+card.md               the manifest in words
 (other files, such as estimator.joblib, are listed with their digests and never opened)
 """
 
@@ -36,6 +37,9 @@ DEFAULT_MODEL = Path(__file__).parent / "default_model"
 
 _WEIGHTS = "weights.safetensors"
 _TOKENIZER = "tokenizer.json"
+_CARD = "card.md"
+
+Card = Callable[[Mapping[str, Any]], str]  # `training.card`, which this package cannot import
 
 # Sentences of no article: they touch accents, both apostrophes, figures, a masked name, no word.
 GOLDEN_TEXTS = (
@@ -54,11 +58,15 @@ class Provenance:
     training : the configuration that was fitted, hyper-parameters included.
     corpus : fingerprint and size of the labelled corpus.
     scores : the evaluation on articles that the model has not seen.
+    groups : the same by theatre, register or source. robustness : labels that flip there when
+        texts are changed. Both are empty where an older version fitted.
     """
 
     training: Mapping[str, Any] = field(default_factory=dict)
     corpus: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
+    groups: Mapping[str, Any] = field(default_factory=dict)
+    robustness: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,13 @@ def read_model(folder: Path, backend: Backend = Backend()) -> StoredModel:
             Calibration.from_dict(manifest["calibration"]),
             DecisionRule.from_dict(manifest["rule"]),
         )
-        provenance = Provenance(manifest["training"], manifest["corpus"], manifest["scores"])
+        provenance = Provenance(
+            manifest["training"],
+            manifest["corpus"],
+            manifest["scores"],
+            manifest.get("groups", {}),
+            manifest.get("robustness", {}),
+        )
         golden = np.array(opened.golden, np.float64)
         found = scorer.predict_proba(GOLDEN_TEXTS)
         _check_numbers(scorer)
@@ -128,10 +142,16 @@ def read_model(folder: Path, backend: Backend = Backend()) -> StoredModel:
 
 
 def write_model(
-    folder: Path, scorer: Scorer, provenance: Provenance, *, extra_files: Mapping[str, bytes]
+    folder: Path,
+    scorer: Scorer,
+    provenance: Provenance,
+    *,
+    card: Card,
+    extra_files: Mapping[str, bytes],
 ) -> None:
     """Write a model's folder, beside any old one first and then in its place.
 
+    card : makes card.md of the manifest.
     extra_files : name → content of files that belong to the folder but are never read back.
 
     Raises InputError where the folder cannot be written (a full disk, no right); an old folder
@@ -145,8 +165,9 @@ def write_model(
 
     def fill(temporary: Path) -> None:
         fill_own(temporary)
-        for file, content in extra_files.items():
-            (temporary / file).write_bytes(content)
+        for file, bytes_ in extra_files.items():
+            (temporary / file).write_bytes(bytes_)
+        (temporary / _CARD).write_bytes(card(content).encode())
 
     content = {
         "kind": name,
@@ -157,6 +178,8 @@ def write_model(
         "training": dict(provenance.training),
         "corpus": dict(provenance.corpus),
         "scores": dict(provenance.scores),
+        "groups": dict(provenance.groups),
+        "robustness": dict(provenance.robustness),
         "golden": scorer.predict_proba(GOLDEN_TEXTS).round(6).tolist(),
         "versions": {
             "python": platform.python_version(),
@@ -172,11 +195,13 @@ def add_runtime(
     fill: Callable[[Path], None],
     scorer: Scorer,
     measured: Mapping[str, Any],
+    card: Card,
 ) -> None:
     """Add an exported runtime to an encoder's folder, which is replaced as a whole.
 
     fill : writes the runtime's files into the folder that it is given.
     scorer : scores with the runtime; its golden predictions are kept beside `measured`.
+    card : makes card.md anew of the manifest with the runtime in it.
     """
     manifest = read_sealed(folder)
     runtimes = dict(manifest.get("runtimes", {}))
@@ -184,7 +209,7 @@ def add_runtime(
     runtimes[name] = {**measured, "golden": golden}
     content = {
         key: value for key, value in manifest.items() if key not in ("format", "files", "digest")
-    }
+    } | {"runtimes": runtimes}
 
     def refill(temporary: Path) -> None:
         import shutil
@@ -192,8 +217,9 @@ def add_runtime(
         for file in manifest["files"]:
             shutil.copy2(folder / file, temporary / file)
         fill(temporary)
+        (temporary / _CARD).write_bytes(card(content).encode())
 
-    write_sealed(folder, {**content, "runtimes": runtimes}, refill)
+    write_sealed(folder, content, refill)
 
 
 def _check_numbers(scorer: Scorer) -> None:

@@ -10,6 +10,7 @@ from training.perturbations import (
     typing_errors,
     without_accents,
 )
+from training.predictions import predict
 from training.robustness import robustness
 
 
@@ -49,7 +50,7 @@ def test_typing_errors_are_few_and_always_the_same():
 def test_flips_of_the_shipped_model(scorer, corpus):
     few = corpus.where(corpus.table["split"] == "test")
     few = few.where(few.table.index < 120)
-    found = robustness(scorer, few)
+    found = robustness(scorer, few, predict(scorer, few))
     assert list(found) == list(perturbations())
     for axis in ("topic", "tone"):
         assert found["countries exchanged"].axes[axis].value == 0

@@ -72,6 +72,15 @@ def read_annotations(paths: Path | Sequence[Path], taxonomy: Taxonomy) -> Annota
     return Annotations(taxonomy, table, np.array(list(judged.values()), np.bool_), n_left_out)
 
 
+def annotations_beside(corpus: Path, taxonomy: Taxonomy) -> Annotations | None:
+    """The single judgements in a corpus's folder, its annotations.csv; None where there is none.
+
+    Raises InputError as `read_annotations` does.
+    """
+    path = corpus / "annotations.csv"
+    return read_annotations(path, taxonomy) if path.is_file() else None
+
+
 def _collect(
     rows: Iterable[Row],
     taxonomy: Taxonomy,

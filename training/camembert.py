@@ -30,6 +30,7 @@ from training.country_exchange import country_exchange
 from training.encoder import PretrainedEncoder, open_encoder
 from training.folds import article_folds
 from training.metrics import macro_f1
+from training.perturbations import COUNTRIES
 from training.recipe import Learned, Report, Track
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ class CamembertRecipe:
     min_examples: int = 10
     test_share: float = 0.2
     seed: int = 0
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """As in `Recipe`: one, since an encoder scores slowly without a GPU."""
+        return (COUNTRIES,)
 
     def learn(self, train: LabelledCorpus, report: Report, track: Track) -> Learned:
         """Fine-tune on `train` but for its slice, and predict the slice.

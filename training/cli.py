@@ -14,6 +14,7 @@ COMMANDS = (
     "fit",
     "distil",
     "export",
+    "card",
     "evaluate",
     "compare",
     "agreement",

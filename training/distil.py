@@ -21,6 +21,7 @@ from inference.scorer import Scorer
 from inference.sealed_folder import read_sealed
 from inference.taxonomy import Taxonomy
 from training.corpus import LabelledCorpus, hold_out
+from training.corpus_record import Background
 from training.fit import FittedModel, check_examples, fit
 from training.linear import LinearRecipe
 from training.measured import Measured, plain, sample_and_draws
@@ -148,6 +149,7 @@ def distil(
     weights: tuple[float, ...] = WEIGHTS,
     report: Report = lambda _: None,
     track: Track = untracked,
+    background: Background = Background(),
 ) -> Distilled:
     """Fit a student on a teacher's probabilities for `articles` and the labels of `corpus`.
 
@@ -161,6 +163,7 @@ def distil(
     weights : of an unlabelled paragraph beside a labelled one's 1, to choose from.
     report : is told in a sentence what is being done.
     track : passes the long loops' steps through; for a progress bar.
+    background : as `fit` takes it, for the student.
 
     Raises InputError for a corpus of another taxonomy, for one that `fit` refuses, and for
     articles of which nothing is left.
@@ -191,7 +194,7 @@ def distil(
         origin={"teacher": teacher.to_dict(), "unlabelled": texts.to_dict()},
     )
     report("fitting the student")
-    student = fit(corpus, student_recipe, report, track)
+    student = fit(corpus, student_recipe, report, track, background)
 
     systems = {
         "student": student.scorer,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from inference.errors import InputError
 from inference.scorer import Scorer
 from inference.taxonomy import Taxonomy
@@ -15,9 +13,10 @@ from training.baselines import baselines
 from training.ceiling import Ceiling, ceiling
 from training.corpus import LabelledCorpus
 from training.designs import Design, fixed_split
+from training.group_scores import GroupScores, group_scores
 from training.linear import LinearRecipe
-from training.measured import N_DRAWS, Measured, plain, sample_and_draws
-from training.metrics import Counts, Scores, score
+from training.measured import plain
+from training.metrics import Scores, score
 from training.predictions import Predictions, predict
 from training.recipe import Track, untracked
 from training.refit import refit
@@ -25,24 +24,6 @@ from training.robustness import Flips, robustness
 
 if TYPE_CHECKING:
     import pandas as pd
-
-GROUP_COLUMNS = ("theatre", "register", "source")
-_MOST_GROUPS = 50
-_ARTICLES_FOR_INTERVALS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class GroupScores:
-    """The paragraphs of one theatre, register or source.
-
-    micro_f1 : axis → F1 of all decisions together, because a group may lack a label; on an
-        exclusive axis it is the share of right ones. Intervals over the group's own articles, NaN
-        for fewer than five: drawn from so few, they would look far too sure.
-    """
-
-    n_paragraphs: int
-    n_articles: int
-    micro_f1: dict[str, Measured]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +131,10 @@ def evaluate(
         {name: score(own) for name, own in predictions.items()},
         predictions,
         ceiling(annotations, set(measured.table["id"])) if annotations else None,
-        _groups(predictions["model"], measured, design),
-        robustness(scorer, measured) if perturbed and not design.refits else {},
+        group_scores(predictions["model"], measured, first=design.column),
+        robustness(scorer, measured, predictions["model"])
+        if perturbed and not design.refits
+        else {},
     )
 
 
@@ -180,32 +163,3 @@ def _predictions(
     if len(train) and (n_with > 0).all() and (n_with < len(train)).all():
         found |= baselines(train, design.measured)
     return found
-
-
-def _groups(
-    predictions: Predictions, measured: LabelledCorpus, design: Design
-) -> dict[str, dict[str, GroupScores]]:
-    # The column that is left out comes first, then those that are known.
-    columns = dict.fromkeys((design.column, *GROUP_COLUMNS))
-    found = {
-        name: measured.table[name].fillna("").astype(str).to_numpy(str)
-        for name in columns
-        if name in measured.table
-    }
-    return {
-        name: {str(v): _group_scores(predictions.where(values == v)) for v in np.unique(values)}
-        for name, values in found.items()
-        if 1 < len(np.unique(values)) <= _MOST_GROUPS
-    }
-
-
-def _group_scores(predictions: Predictions) -> GroupScores:
-    n_articles = len(set(predictions.article_ids))
-    n_draws = N_DRAWS if n_articles >= _ARTICLES_FOR_INTERVALS else 0
-    bootstrap = sample_and_draws(predictions.article_ids, n_draws)
-    counts = Counts.of(predictions, bootstrap)
-    micro = {
-        axis.name: Measured.of(counts.columns(span).summed().f1[:, 0])
-        for axis, span in predictions.taxonomy.spans()
-    }
-    return GroupScores(len(predictions), n_articles, micro)

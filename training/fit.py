@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from inference import __version__
 from inference.artefact import Provenance, write_model
 from inference.errors import InputError
 from inference.scorer import Scorer
 from training.baselines import baselines
 from training.calibrate import calibrated
+from training.card import card
 from training.corpus import LabelledCorpus, hold_out
+from training.corpus_record import Background, corpus_record
+from training.group_scores import group_scores
 from training.linear import LinearRecipe
+from training.measured import plain
 from training.metrics import Scores, score
 from training.predictions import predict
 from training.recipe import Recipe, Report, Track, untracked
+from training.robustness import robustness
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +43,18 @@ class FittedModel:
     cross_validated: Scores
     extra_files: Mapping[str, bytes]
 
+    def made_by(self, command: str) -> Self:
+        """The same, with the command that fitted it, without paths, for its card."""
+        training = {**self.provenance.training, "command": command}
+        return replace(self, provenance=replace(self.provenance, training=training))
+
     def write(self, folder: Path, *, with_extra_files: bool = True) -> None:
-        """Write the model folder, with the fitted scikit-learn estimator where there is one."""
+        """Write the model folder with its card.
+
+        with_extra_files : without them the fitted scikit-learn estimator, 30 MB, stays out.
+        """
         extra_files = self.extra_files if with_extra_files else {}
-        write_model(folder, self.scorer, self.provenance, extra_files=extra_files)
+        write_model(folder, self.scorer, self.provenance, card=card, extra_files=extra_files)
 
 
 def fit(
@@ -47,6 +62,7 @@ def fit(
     recipe: Recipe = LinearRecipe(),
     report: Report = lambda _: None,
     track: Track = untracked,
+    background: Background = Background(),
 ) -> FittedModel:
     """Train, calibrate and evaluate a model.
 
@@ -55,6 +71,7 @@ def fit(
     corpus : with a split of its own, or one is drawn by article.
     report : is told in a sentence what is being done.
     track : passes the long loop's steps through; for a progress bar.
+    background : what else is known of the corpus; it goes into the manifest.
 
     Raises InputError for a label with too few examples and for too few articles.
     """
@@ -72,19 +89,16 @@ def fit(
     scorer = Scorer(learned.model, chosen.calibration, chosen.rule)
 
     # 4) Look at the held-out articles.
-    report("scoring the held-out articles, with two baselines")
+    report("scoring the held-out articles, with two baselines, and with texts changed")
     predicted = {"model": predict(scorer, test), **baselines(train, test)}
     held_out = {name: score(own) for name, own in predicted.items()}
-    n_passages = int(train.table["passage"].sum())
+    flips = robustness(scorer, test, predicted["model"], recipe.changes)
     provenance = Provenance(
-        training=learned.training,
-        corpus={
-            "fingerprint": corpus.fingerprint(),
-            "n_train_paragraphs": len(train) - n_passages,
-            "n_train_passages": n_passages,
-            "n_test_paragraphs": len(test),
-        },
+        training={**learned.training, "versions": _versions()},
+        corpus=corpus_record(corpus, background, report),
         scores={name: scores.to_dict() for name, scores in held_out.items()},
+        groups=plain(group_scores(predicted["model"], test)),
+        robustness=plain(flips),
     )
     return FittedModel(scorer, provenance, held_out, score(chosen.predictions), learned.extra_files)
 
@@ -114,6 +128,13 @@ def check_examples(train: LabelledCorpus, recipe: Recipe) -> None:
             "without each, in two articles or more; label more, or drop the label from the taxonomy"
         )
         raise InputError(msg)
+
+
+def _versions() -> dict[str, str]:
+    """Of what fits; what scores is in the manifest anyway."""
+    return {"posture": __version__} | {
+        library: version(library) for library in ("scikit-learn", "scipy", "pandas")
+    }
 
 
 def _described(train: LabelledCorpus, test: LabelledCorpus) -> str:

@@ -55,6 +55,11 @@ class LinearRecipe:
         """The first of the settings: the only one, where nothing is searched."""
         return self.C[0], self.passage_weights[0]
 
+    @property
+    def changes(self) -> None:
+        """As in `Recipe`: all, since scoring takes a moment."""
+        return
+
     def folds(self, train: LabelledCorpus) -> NDArray[np.int64]:
         """The fold of each row, as in `article_folds`."""
         n_articles = train.table.loc[~train.table["passage"], "article_id"].nunique()

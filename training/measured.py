@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -51,6 +52,12 @@ class Measured:
         """Ready for JSON, rounded to four digits; NaN is None."""
         bounds = {"value": self.value, "low": self.low, "high": self.high}
         return {k: round(v, 4) if np.isfinite(v) else None for k, v in bounds.items()}
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, float | None]) -> Self:
+        """From `to_dict`'s form."""
+        bounds = (found["value"], found["low"], found["high"])
+        return cls(*(np.nan if bound is None else bound for bound in bounds))
 
     def __str__(self) -> str:
         if np.isnan(self.value):

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from training.country_exchange import country_exchange
 
+COUNTRIES = "countries exchanged"
+
 _LETTERS = re.compile(r"[^\W\d_]{4,}")
 _TYPING_SHARE = 0.1  # of the words of four letters or more
 # Not after « M. », « MM. » and initials, and only where a new sentence begins.
@@ -21,7 +23,7 @@ _SENTENCE_END = re.compile(
 def perturbations(seed: int = 0) -> dict[str, Callable[[str], str]]:
     """Name → what it makes of a text; the same text always becomes the same."""
     return {
-        "countries exchanged": country_exchange(seed),
+        COUNTRIES: country_exchange(seed),
         "no apostrophes": lambda text: re.sub("[’']", "", text),
         "no accents": without_accents,
         "upper case": str.upper,

@@ -59,6 +59,8 @@ class Recipe(Protocol):
     test_share : of the articles, held out where the corpus has no split of its own.
     min_examples : a label on fewer training texts is refused.
     seed : draws the held-out articles and whatever else is drawn.
+    changes : of `training.perturbations`, under which `fit` counts the labels that flip; None
+        means all. A slow model's recipe names fewer, as each takes as long as scoring does.
     """
 
     # Properties, since a frozen dataclass has no attributes that can be set.
@@ -74,6 +76,11 @@ class Recipe(Protocol):
 
     @property
     def seed(self) -> int:
+        """See above."""
+        ...
+
+    @property
+    def changes(self) -> tuple[str, ...] | None:
         """See above."""
         ...
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from inference.destination import destination
 from inference.errors import InputError
-from training.evaluate import GroupScores, Report
+from training.evaluate import Report
+from training.group_scores import GroupScores
 from training.learning_curve import Point
 from training.measured import Measured
 from training.palette import label_colours

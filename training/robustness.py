@@ -5,7 +5,7 @@ Behavioural tests of invariance: Ribeiro et al. (2020), Beyond Accuracy (CheckLi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from inference.scorer import Scorer
 from training.corpus import LabelledCorpus
 from training.measured import Measured, sample_and_draws
 from training.perturbations import perturbations
-from training.predictions import predict
+from training.predictions import Predictions, predict
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,29 @@ class Flips:
     labels: dict[str, dict[str, Measured]]
 
 
-def robustness(scorer: Scorer, corpus: LabelledCorpus) -> dict[str, Flips]:
+def robustness(
+    scorer: Scorer,
+    corpus: LabelledCorpus,
+    before: Predictions,
+    names: Collection[str] | None = None,
+) -> dict[str, Flips]:
     """Change → what flips on the rows of `corpus`; see `training.perturbations`.
 
     The heading and the paragraph before are changed too, but never cut.
+
+    Parameters
+    ----------
+    before : what the scorer says of the rows as they are.
+    names : of the changes; each takes as long as scoring the rows. None means all.
     """
-    before, bootstrap = predict(scorer, corpus).applies, sample_and_draws(corpus.article_ids)
+    bootstrap = sample_and_draws(corpus.article_ids)
     n = bootstrap.sums(np.ones(len(corpus)))
     found = {}
     for name, change in perturbations().items():
+        if names is not None and name not in names:
+            continue
         changed = _changed(corpus, change, context=name != "first sentence only")
-        flipped = predict(scorer, changed).applies != before
+        flipped = predict(scorer, changed).applies != before.applies
         spans = corpus.taxonomy.spans()
         shares = bootstrap.sums(flipped) / n[:, None]
         found[name] = Flips(

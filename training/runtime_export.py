@@ -20,6 +20,7 @@ from inference.errors import InputError
 from inference.runtimes import EXPORTED, TorchRuntime, has_segments, need
 from inference.scorer import Scorer
 from inference.windows import batches_by_length
+from training.card import card
 from training.corpus import LabelledCorpus
 from training.metrics import macro_f1
 from training.predictions import predict
@@ -106,7 +107,7 @@ def export(
                 (into / path.name).write_bytes(path.read_bytes())
 
         scorer = replace(stored.scorer, model=exported)
-        add_runtime(folder, runtime, fill, scorer, asdict(measured))
+        add_runtime(folder, runtime, fill, scorer, asdict(measured), card)
     return measured
 
 

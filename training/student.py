@@ -60,6 +60,11 @@ class StudentRecipe:
         """As in `Recipe`."""
         return self.linear.seed
 
+    @property
+    def changes(self) -> None:
+        """As in `Recipe`."""
+        return self.linear.changes
+
     def learn(self, train: LabelledCorpus, report: Report, track: Track) -> Learned:
         """Choose the weight by cross-validation on the labelled paragraphs, and fit once more.
 

@@ -18,6 +18,7 @@ from inference.tables import UNITS
 from training.commands.options import PATH, format_option, wants_json
 from training.commands.terminal import progress, say
 from training.corpus import LabelledCorpus
+from training.corpus_record import Background
 from training.distil import LIMIT, Distilled, Teacher, distil
 from training.linear import LinearRecipe
 from training.measured import Measured
@@ -88,9 +89,14 @@ def command(
         limit=limit,
         report=say,
         track=progress,
+        background=Background.beside(corpus, opened.scorer.taxonomy, say),
     )
-    distilled.student.write(output)
-    say(f"wrote {output}; use it with: posture score --model {output} FILE")
+    made_by = (
+        "posture-train distil CORPUS --teacher TEACHER --texts TEXTS --output MODEL "
+        f"--unit {unit} --limit {limit} --seed {seed}"
+    )
+    distilled.student.made_by(made_by).write(output)
+    say(f"wrote {output}, with its card.md; use it with: posture score --model {output} FILE")
     show(distilled, format_)
 
 

@@ -11,7 +11,7 @@ from inference.artefact import StoredModel
 from inference.destination import destination
 from inference.errors import InputError
 from inference.taxonomy import Taxonomy
-from training.annotations import Annotations, read_annotations
+from training.annotations import Annotations, annotations_beside, read_annotations
 from training.commands.options import PATH, stored_model, wants_json
 from training.commands.terminal import progress, say
 from training.corpus import LabelledCorpus
@@ -160,9 +160,9 @@ def _design(
 
 
 def _judgements(given: Path | None, corpus: Path, taxonomy: Taxonomy) -> Annotations | None:
-    beside = corpus / "annotations.csv"
-    path = given or (beside if beside.is_file() else None)
-    return read_annotations(path, taxonomy) if path else None
+    if given is None:
+        return annotations_beside(corpus, taxonomy)
+    return read_annotations(given, taxonomy)
 
 
 def _learning_curve(stored: StoredModel, design: Design) -> tuple[Point, ...]:

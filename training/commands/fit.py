@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from training.commands.options import (
 )
 from training.commands.terminal import progress, say
 from training.corpus import LabelledCorpus
+from training.corpus_record import Background
 from training.fit import fit
 from training.linear import LinearRecipe
 from training.recipe import Recipe
@@ -142,9 +144,10 @@ def command(
     given = {name: value for name, value in chosen.items() if value is not None}
     recipe = _recipe(model, seed, output, given)
     labelled = LabelledCorpus.read(corpus, taxonomy_of(taxonomy))
-    fitted = fit(labelled, recipe, report=say, track=progress)
-    fitted.write(output)
-    say(f"wrote {output}; use it with: posture score --model {output} FILE")
+    background = Background.beside(corpus, labelled.taxonomy, say)
+    fitted = fit(labelled, recipe, report=say, track=progress, background=background)
+    fitted.made_by(_command(model, seed, given, own_taxonomy=taxonomy is not None)).write(output)
+    say(f"wrote {output}, with its card.md; use it with: posture score --model {output} FILE")
     if wants_json(format_):
         print(json.dumps({name: scores.to_dict() for name, scores in fitted.held_out.items()}))
         return
@@ -152,6 +155,24 @@ def command(
     told = f"On {own.n_paragraphs} held-out paragraphs of {own.n_articles} articles:"
     print_sections([told], [main_section(fitted.held_out)])
     say(f"all measures: posture-train evaluate {output} {corpus}")
+
+
+def _command(model: str, seed: int, given: Mapping[str, Any], *, own_taxonomy: bool) -> str:
+    """The command line with names in the place of paths."""
+    parts = ["posture-train fit CORPUS --output MODEL"]
+    parts += ["--taxonomy TAXONOMY"] if own_taxonomy else []
+    parts += [f"--model {model} --seed {seed}"]
+    flags = {option.name: option.opts[0] for option in command.params}
+    for name, value in given.items():
+        if name == "axis_weights":
+            parts += [f"{flags[name]} {axis}={weight:g}" for axis, weight in value.items()]
+        elif value is True:
+            parts += [] if name == "resume" else [flags[name]]
+        elif name == "encoder" and Path(value).exists():
+            parts.append(f"{flags[name]} ENCODER")
+        elif name != "device":
+            parts.append(f"{flags[name]} {value}")
+    return " ".join(parts)
 
 
 def _recipe(model: str, seed: int, output: Path, given: dict[str, Any]) -> Recipe:
