@@ -235,9 +235,10 @@ def test_a_loss_that_is_no_number_stops_the_run(small_corpus, recipe, encoder, t
         fit(small_corpus, replace(recipe, encoder=str(tmp_path / "nan")))
 
 
-def test_an_encoder_that_learns_nothing_gives_no_folder(small_corpus, recipe):
+def test_an_encoder_that_learns_nothing_gives_no_folder(small_corpus, recipe, tmp_path):
     with pytest.raises(InputError, match=r"did not learn \w+: it says .* of every one of"):
-        fit(small_corpus, replace(recipe, learning_rate=1e-12))
+        fit(small_corpus, replace(recipe, learning_rate=1e-12, checkpoint=tmp_path / "c"))
+    assert not (tmp_path / "c").exists()
 
 
 def test_an_unknown_axis_is_named(small_corpus, recipe):

@@ -143,14 +143,18 @@ class CamembertRecipe:
         run = _Run(self, opened, seen, kept)
         checkpoint = Checkpoint(self.checkpoint, run.fingerprint())
         resumed = checkpoint.load(resume=self.resume)
-        best = run.train(checkpoint, resumed, report, track)
+        try:
+            best = run.train(checkpoint, resumed, report, track)
 
-        # 4) Take the best weights, or the average; predict the slice.
-        chosen = _average(best) if self.combine == "average" else max(best, key=_goodness)
-        opened.model.load_state_dict(chosen["weights"])
-        model = run.model()
-        found = model.predict_proba(kept.paragraphs)
-        _check_learned(found, kept)
+            # 4) Take the best weights, or the average; predict the slice.
+            chosen = _average(best) if self.combine == "average" else max(best, key=_goodness)
+            opened.model.load_state_dict(chosen["weights"])
+            model = run.model()
+            found = model.predict_proba(kept.paragraphs)
+            _check_learned(found, kept)
+        except InputError:
+            checkpoint.delete()  # what learned nothing is not gone on with
+            raise
         checkpoint.delete()
         training = {
             "recipe": f"fine-tuned {self.encoder}",

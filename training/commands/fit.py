@@ -145,7 +145,12 @@ def command(
     recipe = _recipe(model, seed, output, given)
     labelled = LabelledCorpus.read(corpus, taxonomy_of(taxonomy))
     background = Background.beside(corpus, labelled.taxonomy, say)
-    fitted = fit(labelled, recipe, report=say, track=progress, background=background)
+    try:
+        fitted = fit(labelled, recipe, report=say, track=progress, background=background)
+    except KeyboardInterrupt:
+        if _checkpoint(output).exists():
+            say("interrupted; the same command with --resume goes on from the last checkpoint")
+        raise
     fitted.made_by(_command(model, seed, given, own_taxonomy=taxonomy is not None)).write(output)
     say(f"wrote {output}, with its card.md; use it with: posture score --model {output} FILE")
     if wants_json(format_):
@@ -177,10 +182,13 @@ def _command(model: str, seed: int, given: Mapping[str, Any], *, own_taxonomy: b
 
 def _recipe(model: str, seed: int, output: Path, given: dict[str, Any]) -> Recipe:
     if model == "camembert":
-        checkpoint = output.with_name(f"{output.name}.checkpoint")
-        return CamembertRecipe(seed=seed, checkpoint=checkpoint, **given)
+        return CamembertRecipe(seed=seed, checkpoint=_checkpoint(output), **given)
     if given:
         names = ", ".join(sorted(given))
         msg = f"found option(s) of an encoder ({names}) for a linear model; add --model camembert"
         raise InputError(msg)
     return LinearRecipe(seed=seed)
+
+
+def _checkpoint(output: Path) -> Path:
+    return output.with_name(f"{output.name}.checkpoint")
