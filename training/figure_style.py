@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 7.0  # inches: a page's text
 _SHOWN_DOTS = 100  # an inch, on a notebook's page; half of what the image has
-_PALETTE = 128  # colours
+_PALETTE = 64  # colours
 _STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
