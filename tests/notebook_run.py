@@ -34,6 +34,7 @@ def run(path: Path, folder: Path) -> NotebookNode:
         notebook,
         timeout=_TIMEOUT_S,
         kernel_name="python3",
+        coalesce_streams=True,  # how a stream comes in pieces depends on the minute
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns of its own local ports
         resources={"metadata": {"path": here}},
     )
@@ -82,7 +83,9 @@ def of_this_machine(text: str) -> list[str]:
     """What a text says of the machine it was made on: paths, and the host's name."""
     host = re.escape(os.uname().nodename)
     # A path begins a word; what follows a letter or a slash is a part of an address or a ratio.
-    return re.findall(rf"(?<![\w/.:])/(?:home|root|tmp|usr|var|work|Users)/[\w./-]*|\b{host}\b", text)
+    return re.findall(
+        rf"(?<![\w/.:])/(?:home|root|tmp|usr|var|work|Users)/[\w./-]*|\b{host}\b", text
+    )
 
 
 def main(paths: list[Path]) -> None:

@@ -86,7 +86,6 @@ def test_it_defines_nothing_and_ends_by_asserting(path):
 
 @each
 def test_figures_have_words_for_who_does_not_see_them(path):
-    images = [
-        one for one in outputs(nbformat.read(path, as_version=4)) if "image/png" in one.get("data", ())
-    ]
+    found = outputs(nbformat.read(path, as_version=4))
+    images = [one for one in found if "image/png" in one.get("data", ())]
     assert all(len(one.metadata["image/png"]["alt"]) > 20 for one in images)

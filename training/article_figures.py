@@ -100,7 +100,7 @@ def _draw_stack(ax: Axes, axis: Axis, shares: NDArray[np.float64], colours: list
     ax.set_ylim(0, 1)
     ax.set_ylabel("probability")
     ax.grid(visible=False, axis="x")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, ncols=len(axis.labels))
 
 
 def _draw_dots(

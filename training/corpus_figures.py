@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RELIABLE, TENTATIVE = 0.8, 0.667  # alpha: Krippendorff (2004), Content Analysis, section 11.4.2
 
-_NARROW = 14  # characters of a column's name
+_NARROW = 11  # characters of a column's name
 
 
 def draw_labels(corpus: LabelledCorpus) -> Figure:
@@ -69,7 +69,7 @@ def draw_mix(corpus: LabelledCorpus, column: str) -> Figure:
         f"{str(value).replace('_', ' ')} ({own['article_id'].nunique()}, {len(own)})"
         for value, own in groups
     ]
-    names = [label.en for axis in corpus.taxonomy.axes for label in axis.labels]
+    names = [code.replace("_", " ") for axis in corpus.taxonomy.axes for code in axis.codes]
     with drawing():
         figure, ax = page_figure(0.25 * len(rows) + 1.5)
         columns, edges = np.arange(len(names) + 1) - 0.5, np.arange(len(rows) + 1) - 0.5

@@ -45,14 +45,19 @@ def coverage(trials: Sequence[Estimates], truth: Estimates) -> pd.DataFrame:
     holds the truth; `error`, root mean square; `width`, the mean of the interval. Groups in which
     nothing could be estimated do not count.
     """
-    true = truth.to_frame().set_index(["label", "group"])["classical"].rename("true")
     keys = ["label", "group"]
-    frame = pd.concat([trial.to_frame() for trial in trials]).join(true, on=keys)
+    # No group has an empty name, so it can stand for the archive; an empty cell joins nothing.
+    frame, known = (
+        pd.concat([one.to_frame() for one in several]).fillna({"group": ""})
+        for several in (trials, [truth])
+    )
+    true = known.set_index(keys)["classical"].rename("true")
+    frame = frame.join(true, on=keys)
     frame = frame[frame["corrected"].notna() & frame["true"].notna()]
     rows = {}
     for unit, own in (
-        ("archive", frame[frame["group"].isna()]),
-        (f"single {truth.by}", frame[frame["group"].notna()]),
+        ("archive", frame[frame["group"] == ""]),
+        (f"single {truth.by}", frame[frame["group"] != ""]),
     ):
         for kind in _KINDS if len(own) else ():
             low, high = own[f"{kind}_low"], own[f"{kind}_high"]
