@@ -28,8 +28,6 @@ def test_there_are_four():
 
 
 @each
-# Of the packages that talk to the kernel, which we cannot mend.
-@pytest.mark.filterwarnings("ignore:::(zmq|jupyter_client|nbclient|tornado|asyncio)")
 def test_it_runs_and_its_claims_hold(path, tmp_path):
     ran = tidy(run(path, tmp_path))  # the last cells assert what the prose says
     assert all(output.output_type != "error" for output in outputs(ran))
