@@ -2,7 +2,7 @@
 PYTHON := $(shell command -v python3.11 || command -v python3)
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check fix bench corpus-figures lexicon-figures model
+.PHONY: demo test check fix bench corpus-figures lexicon-figures model notebooks
 
 demo: .venv/installed  ## score an article with the embedded model
 	.venv/bin/posture score --format table data/articles/detroit.txt
@@ -27,6 +27,9 @@ corpus-figures: .venv/installed-bench  ## learning curve, ablation, rounds and l
 
 lexicon-figures: .venv/installed-bench  ## each class of the lexicon, and terms unseen, left out (half an hour)
 	.venv/bin/python -m tests.benchmarks.lexicon $(REAL)
+
+notebooks: .venv/installed-test  ## run the notebooks and write their outputs in place (three minutes)
+	.venv/bin/python -m tests.notebook_run
 
 model: .venv/installed  ## refit the embedded model from data/corpus
 	.venv/bin/python -m training.default_model data/corpus

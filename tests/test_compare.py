@@ -46,6 +46,16 @@ def test_a_better_model_is_found_whichever_comes_first(taxonomy):
         assert one.p_holm >= one.p
 
 
+def test_the_frame_has_the_labels_of_each_axis_and_then_its_macro(taxonomy):
+    found = compare(system(taxonomy, 0.7, seed=1), system(taxonomy, 0.95, seed=2))
+    frame = found.to_frame()
+    expected = [(axis.name, name) for axis in taxonomy.axes for name in (*axis.codes, "macro")]
+    assert list(frame.index) == expected
+    own = found.macro_f1["tone"]
+    assert frame.loc[("tone", "macro"), "difference"] == own.difference.value
+    assert frame.loc[("tone", "macro"), "better"] == own.better == "B"
+
+
 def test_the_difference_is_that_of_scikit_learns_f1(taxonomy):
     a, b = system(taxonomy, 0.7, seed=1), system(taxonomy, 0.75, seed=2)
     found = compare(a, b)

@@ -18,10 +18,11 @@ from training.annotations import read_annotations
 from training.corpus import LabelledCorpus
 from training.designs import cross_validation, fixed_split
 from training.evaluate import evaluate
+from training.figure_style import image
 from training.learning_curve import Point, learning_curve
 from training.measured import Measured
 from training.refit import recipe_of
-from training.report_figures import draw, image, write
+from training.report_figures import draw, write
 from training.report_page import page
 from training.report_sections import preface, sections
 

@@ -100,6 +100,23 @@ class AgreementReport:
         """Ready for JSON, rounded to four digits; what is undefined (NaN) is None."""
         return {name: _plain(value) for name, value in asdict(self).items()}
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row a label and then its axis as a whole: alpha, low, high, observed, Fleiss."""
+        rows = {}
+        for axis, labels in self.labels.items():
+            kappas = {**self.fleiss.labels[axis], "whole": self.fleiss.axes.get(axis)}
+            for name, one in {**labels, "whole": self.axes[axis]}.items():
+                kappa = kappas[name]
+                rows[axis, name] = {
+                    "alpha": one.alpha,
+                    "low": one.low,
+                    "high": one.high,
+                    "observed": one.observed,
+                    "fleiss": kappa.kappa if kappa else np.nan,
+                }
+        index = pd.MultiIndex.from_tuples(rows, names=["axis", "label"])
+        return pd.DataFrame(list(rows.values()), index)
+
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):

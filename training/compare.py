@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from training.bootstrap import ArticleBootstrap
 from training.measured import Measured, plain, sample_and_draws
 from training.metrics import Counts, f1_of_counts
 from training.predictions import Predictions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEVEL = 0.05
 _N_PERMUTATIONS = 9_999
@@ -64,6 +67,18 @@ class Comparison:
                 for axis, own in self.labels.items()
             },
         }
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a label and then its axis's macro-F1; `better` is "A", "B" or None."""
+        import pandas as pd
+
+        rows = {
+            (axis, name): one
+            for axis, own in self.labels.items()
+            for name, one in {**own, "macro": self.macro_f1[axis]}.items()
+        }
+        index = pd.MultiIndex.from_tuples(rows, names=["axis", "label"])
+        return pd.DataFrame([_flat(one) for one in rows.values()], index)
 
 
 def compare(a: Predictions, b: Predictions, *, seed: int = 0) -> Comparison:
@@ -140,6 +155,18 @@ def _p_values(found: _Floats, permuted: _Floats) -> _Floats:
 
 def _difference(a: _Floats, b: _Floats, p: float, p_holm: float) -> Difference:
     return Difference(Measured.of(a), Measured.of(b), Measured.of(b - a), float(p), float(p_holm))
+
+
+def _flat(one: Difference) -> dict[str, Any]:
+    return {
+        "a": one.a.value,
+        "b": one.b.value,
+        "difference": one.difference.value,
+        "low": one.difference.low,
+        "high": one.difference.high,
+        "p_holm": one.p_holm,
+        "better": one.better,
+    }
 
 
 def _plain(one: Difference) -> dict[str, Any]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inference.destination import destination
 from inference.errors import InputError
 from training.evaluate import Report
+from training.figure_style import AXIS_COLOURS, DASHES, MARKERS, drawing, image, page_figure
 from training.group_scores import GroupScores
 from training.learning_curve import Point
 from training.measured import Measured
@@ -22,29 +22,7 @@ from training.palette import label_colours
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_WIDTH = 7.0  # inches: a page's text
-_STYLE: Any = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#666666",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.7,
-    "legend.frameon": False,
-    "savefig.dpi": 200,
-    "figure.dpi": 100,
-    "svg.hashsalt": "posture",  # the same report gives the same file
-}
-_DASHES = ("-", "--", "-.", ":")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _GREYS = {"majority": ("x", "#8a8a8a"), "tfidf": ("s", "#8a8a8a"), "annotators": ("|", "#222222")}
-# Of whole axes: Tol's muted colours, none of which is a label's (Tol 2021, Colour Schemes).
-_AXIS_COLOURS = ("#332288", "#882255", "#117733", "#999933")
 
 
 def draw(report: Report, curve: Sequence[Point] = ()) -> dict[str, Figure]:
@@ -52,12 +30,7 @@ def draw(report: Report, curve: Sequence[Point] = ()) -> dict[str, Figure]:
 
     Raises InputError where matplotlib is not installed.
     """
-    try:
-        from matplotlib import rc_context
-    except ImportError as error:
-        msg = "figures need matplotlib; install it with: pip install 'posture[figures]'"
-        raise InputError(msg) from error
-    with rc_context(_STYLE):
+    with drawing():
         figures = {
             "f1": _f1(report),
             "precision-recall": _precision_recall(report),
@@ -86,24 +59,6 @@ def write(figures: Mapping[str, Figure], folder: Path) -> None:
         for suffix in ("svg", "png"):
             with destination(folder / f"{name}.{suffix}") as file:
                 file.write(image(figure, suffix))
-
-
-def image(figure: Figure, suffix: str) -> bytes:
-    """A figure's bytes as `svg` or `png`; the same each time."""
-    from matplotlib import rc_context
-
-    buffer = BytesIO()
-    with rc_context(_STYLE):
-        dated = {"Date": None} if suffix == "svg" else {"Software": None}
-        figure.savefig(buffer, format=suffix, metadata=dated)
-    return buffer.getvalue()
-
-
-def _figure(height: float, **grid: Any) -> tuple[Figure, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-    return figure, figure.subplots(**grid)
 
 
 def _named(report: Report) -> dict[str, str]:
@@ -135,7 +90,7 @@ def _f1(report: Report) -> Figure:
         if report.annotators:
             others["annotators"] = report.annotators.pooled.macro_f1[axis].value
         rows.append((f"{axis.capitalize()}, macro", "#000000", own.macro.f1, others))
-    figure, ax = _figure(0.34 * len(rows) + 1.1)
+    figure, ax = page_figure(0.34 * len(rows) + 1.1)
     seen = {}
     for y, (name, colour, f1, others) in enumerate(rows):
         macro = name.endswith(", macro")
@@ -177,7 +132,7 @@ def _precision_recall(report: Report) -> Figure:
     colours, names = label_colours(report.taxonomy), _named(report)
     spans = report.taxonomy.spans()
     predictions = report.predictions["model"]
-    figure, axes = _figure(3.9, ncols=len(spans), sharey=True, squeeze=False)
+    figure, axes = page_figure(3.9, ncols=len(spans), sharey=True, squeeze=False)
     for ax, (axis, span) in zip(axes[0], spans, strict=True):
         for i, (code, column) in enumerate(
             zip(axis.codes, range(span.start, span.stop), strict=True)
@@ -194,14 +149,14 @@ def _precision_recall(report: Report) -> Figure:
                 precision,
                 where="post",
                 color=colours[key],
-                ls=_DASHES[i % len(_DASHES)],
+                ls=DASHES[i % len(DASHES)],
                 lw=1.7,
                 label=f"{names[key]} {scores.average_precision.value:.2f}",
             )
             ax.plot(
                 scores.rates.recall.value,
                 scores.rates.precision.value,
-                _MARKERS[i % len(_MARKERS)],
+                MARKERS[i % len(MARKERS)],
                 color=colours[key],
                 ms=7,
                 mec="black",
@@ -225,7 +180,7 @@ def _reliability(report: Report) -> Figure:
     ]
     n_columns = min(4, len(labels))
     n_rows = -(-len(labels) // n_columns)
-    figure, axes = _figure(
+    figure, axes = page_figure(
         1.95 * n_rows + 0.6, nrows=n_rows, ncols=n_columns, sharex=True, sharey=True, squeeze=False
     )
     for ax, (key, label) in zip(axes.flat, labels, strict=False):
@@ -263,9 +218,9 @@ def _reliability(report: Report) -> Figure:
 
 def _abstention(report: Report) -> Figure:
     """Share of wrong paragraphs among those decided, against how many are decided."""
-    figure, axes = _figure(3.0, ncols=len(report.model.axes), sharey=True, squeeze=False)
+    figure, axes = page_figure(3.0, ncols=len(report.model.axes), sharey=True, squeeze=False)
     for ax, colour, (axis, own) in zip(
-        axes[0], _AXIS_COLOURS, report.model.axes.items(), strict=False
+        axes[0], AXIS_COLOURS, report.model.axes.items(), strict=False
     ):
         share = [100 * point.coverage for point in own.abstention.curve]
         risk = [point.risk for point in own.abstention.curve]
@@ -296,7 +251,7 @@ def _confusion(report: Report, axis: str) -> Figure:
     cells = [list(row.values()) for row in confusion.values()]
     shares = np.array([[cell.value for cell in row] for row in cells])
     side = 1.35 * len(shown)
-    figure, ax = _figure(0.8 * len(shown) + 1.4)
+    figure, ax = page_figure(0.8 * len(shown) + 1.4)
     at = np.arange(len(shown) + 1) - 0.5  # a mesh, as an image in an SVG would be one of dots
     ax.pcolormesh(at, at, shares, cmap="Greys", vmin=0, vmax=1, edgecolors="white", lw=1)
     ax.invert_yaxis()
@@ -331,10 +286,10 @@ def _confusion(report: Report, axis: str) -> Figure:
 def _by_group(column: str, groups: Mapping[str, GroupScores], axes: Sequence[str]) -> Figure:
     """Micro-F1 of each value with its interval, the best above."""
     rising = sorted(groups.items(), key=lambda item: item[1].micro_f1[axes[0]].value)
-    figure, panels = _figure(
+    figure, panels = page_figure(
         0.24 * len(groups) + 1.1, ncols=len(axes), sharey=True, sharex=True, squeeze=False
     )
-    for ax, axis, colour, marker in zip(panels[0], axes, _AXIS_COLOURS, _MARKERS, strict=False):
+    for ax, axis, colour, marker in zip(panels[0], axes, AXIS_COLOURS, MARKERS, strict=False):
         for y, (_, own) in enumerate(rising):
             one = own.micro_f1[axis]
             ax.errorbar(
@@ -364,10 +319,10 @@ def _by_group(column: str, groups: Mapping[str, GroupScores], axes: Sequence[str
 
 
 def _learning_curve(curve: Sequence[Point]) -> Figure:
-    figure, ax = _figure(3.4)
+    figure, ax = page_figure(3.4)
     n = np.array([point.n_articles for point in curve])
     for i, (axis, colour, marker, dash) in enumerate(
-        zip(curve[0].macro_f1, _AXIS_COLOURS, _MARKERS, _DASHES, strict=False)
+        zip(curve[0].macro_f1, AXIS_COLOURS, MARKERS, DASHES, strict=False)
     ):
         figures = [point.macro_f1[axis] for point in curve]
         ax.errorbar(

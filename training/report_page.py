@@ -8,8 +8,9 @@ from html import escape
 
 from inference import __version__
 from training.evaluate import Report
+from training.figure_style import image
 from training.learning_curve import Point
-from training.report_figures import draw, image
+from training.report_figures import draw
 from training.report_sections import (
     Section,
     group_sections,
