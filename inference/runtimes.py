@@ -48,6 +48,8 @@ class TorchRuntime:
     encoder : a sequence-classification model of transformers.
     device : as torch names it; None means a GPU if there is one, else the processor.
     reduced : compute in bfloat16; None means wherever the device has it in hardware.
+
+    Raises InputError for a device that torch cannot use.
     """
 
     def __init__(
@@ -55,7 +57,16 @@ class TorchRuntime:
     ) -> None:
         import torch
 
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        name = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            self.device = torch.device(name)
+            torch.zeros(1, device=self.device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch's own ways
+            msg = (
+                f"--device {name}: torch cannot use it ({str(error).splitlines()[0]}); expected "
+                "cpu, cuda or another device of this machine"
+            )
+            raise InputError(msg) from error
         self.reduced = has_bfloat16(self.device) if reduced is None else reduced
         self.encoder = encoder.to(self.device, torch.bfloat16 if self.reduced else torch.float32)
         self.encoder.eval()
@@ -98,15 +109,10 @@ def read_torch(folder: Path, device: str | None) -> TorchRuntime:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a load takes a second
-    encoder = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True)
-    try:
-        return TorchRuntime(encoder, device=device)
-    except (RuntimeError, AssertionError) as error:  # torch's own ways of saying no
-        msg = (
-            f"--device {device}: torch cannot use it ({str(error).splitlines()[0]}); expected cpu, "
-            "cuda or another device of this machine"
-        )
-        raise InputError(msg) from error
+    encoder = AutoModelForSequenceClassification.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True
+    )
+    return TorchRuntime(encoder, device=device)
 
 
 class OnnxRuntime:

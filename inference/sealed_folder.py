@@ -108,8 +108,9 @@ def _replace(temporary: Path, folder: Path) -> None:
     folder.rename(old / "model")
     try:
         temporary.rename(folder)
-    except OSError:
-        (old / "model").rename(folder)
+    except BaseException:  # an interrupt, too, must leave one of the two
+        if not folder.exists():
+            (old / "model").rename(folder)
         raise
     finally:
         shutil.rmtree(old, ignore_errors=True)

@@ -99,7 +99,7 @@ class WindowCutter:
             return
         left = self.max_length - self.tokenizer.num_special_tokens_to_add(is_pair=True)
         left -= len(encoding)
-        if not len(context) or left < _LEAST_CONTEXT:
+        if not len(context) or left < min(_LEAST_CONTEXT, len(context)):
             yield self.tokenizer.post_process(encoding)
             return
         context.truncate(left)

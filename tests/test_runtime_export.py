@@ -134,7 +134,9 @@ def test_a_linear_model_is_not_exported(small_corpus):
 
 
 def test_the_device_is_for_torch_alone(folder):
-    with pytest.raises(InputError, match="--device is for torch; runtime onnx is on the processor"):
+    with pytest.raises(
+        InputError, match="--device is for torch; the runtime onnx is on the processor"
+    ):
         load(folder, runtime="onnx", device="cpu")
 
 

@@ -1,4 +1,4 @@
-"""A CamemBERT of one small layer and its tokenizer, made here: no test downloads anything."""
+"""A CamemBERT of two small layers and its tokenizer, made here: no test downloads anything."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from inference.windows import WindowCutter, Windows, batches_by_length
 from training.checkpoint import Checkpoint
 from training.corpus import LabelledCorpus
 from training.country_exchange import country_exchange
-from training.encoder import PretrainedEncoder, open_encoder
+from training.encoder import PretrainedEncoder, name_of, open_encoder
 from training.folds import article_folds
 from training.metrics import macro_f1
 from training.perturbations import COUNTRIES
@@ -47,7 +47,13 @@ ENCODERS = (
 COMBINATIONS = ("best", "average")
 
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
+# The second is DeBERTa's norm of its relative positions.
+_EMBEDDING = re.compile(r"embedding|\.encoder\.LayerNorm\.")
 _BUCKET = 50  # batches whose windows are sorted by length together, and then shuffled
+
+
+class NothingLearnedError(InputError):
+    """A run that must not become a model: its loss is no number, or it says one thing of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +69,10 @@ class CamembertRecipe:
         steps, then falling linearly to zero.
     layer_decay : factor of the learning rate from each layer to the one below.
     frozen_layers : how many layers, from the embeddings up, stay as they are; 0 freezes nothing.
-    tokens_per_batch : padding included; gradients of `accumulate` batches are summed for a step.
+    tokens_per_batch : padding included; a step takes the mean gradient of `accumulate` batches.
     label_smoothing : share of each target that is spread over all answers.
-    class_weights : weigh each label by the inverse square root of its frequency.
+    class_weights : weigh each label by the inverse square root of its odds, or of its share on an
+        exclusive axis.
     axis_weights : axis → weight of its loss, 1 where not named.
     passage_weight : of a passage beside a paragraph's 1.
     augment : exchange the names of states among themselves at random, anew in each epoch.
@@ -73,7 +80,8 @@ class CamembertRecipe:
     combine : "best" keeps the run that is best on the slice, "average" averages their weights.
     reduced : compute in bfloat16 under autocast; None means where the device has it in hardware.
     device : as torch names it; None means a GPU if there is one.
-    checkpoint : file for the state of the run; None keeps none. resume : go on from it.
+    checkpoint : file for the state of the run; None keeps none. It stays until the caller, who has
+        written the model, deletes it. resume : go on from it, on a processor to the same weights.
     checkpoint_steps : how many steps lie between two saves; each epoch's end is saved too.
 
     The rest is as in `training.recipe.Recipe`.
@@ -152,17 +160,17 @@ class CamembertRecipe:
             model = run.model()
             found = model.predict_proba(kept.paragraphs)
             _check_learned(found, kept)
-        except InputError:
-            checkpoint.delete()  # what learned nothing is not gone on with
+        except NothingLearnedError:
+            checkpoint.delete()  # there is nothing to go on with
             raise
-        checkpoint.delete()
         training = {
-            "recipe": f"fine-tuned {self.encoder}",
+            "recipe": f"fine-tuned {name_of(self.encoder)}",
             **{
                 name: value
                 for name, value in asdict(self).items()
                 if name not in ("checkpoint", "resume", "checkpoint_steps", "device")
             },
+            "encoder": name_of(self.encoder),
             "epochs_run": [one["epoch"] + 1 for one in best],
             "slice_macro_f1": [round(one["macro_f1"], 4) for one in best],
         }
@@ -231,6 +239,8 @@ class _Run:
         optimizer = torch.optim.AdamW(_groups(encoder, recipe), lr=recipe.learning_rate)
         loss_of = _Loss(self.seen, recipe, device)
         best, first_epoch, first_batch = self._restored(state, optimizer)
+        if best and not first_batch and first_epoch - 1 - best["epoch"] >= recipe.patience:
+            return best  # it had stopped already
 
         losses: list[float] = []
         started, n_done = time.monotonic(), 0
@@ -259,18 +269,18 @@ class _Run:
         for epoch, i, n_batches, batch, windows in track(
             self._steps(number, first_epoch, first_batch), total, status
         ):
-            progress = (epoch + i / n_batches) / recipe.epochs
+            progress = (epoch + (i + 1) / n_batches) / recipe.epochs
             for group in optimizer.param_groups:
                 group["lr"] = group["highest"] * _rate(progress, recipe.warm_up)
 
             # Forward and backward
             with autocast:
                 logits = self._logits(windows, batch, device)
-            summed = loss_of(logits.float(), windows, batch)
+            summed = loss_of(logits.float(), windows, batch, n_batches)
             self._check_finite(summed)
-            (summed / recipe.accumulate).backward()  # type: ignore[no-untyped-call]
+            (summed / min(recipe.accumulate, n_batches - i + i % recipe.accumulate)).backward()
             losses.append(summed.item())
-            n_done += len(batch)
+            n_done += len(set(windows.paragraph[batch].tolist()))
 
             # Step
             last = i + 1 == n_batches
@@ -352,7 +362,7 @@ class _Run:
                 f"the loss is {loss.item()}; nothing was written; try a lower --learning-rate than "
                 f"{self.recipe.learning_rate:g}"
             )
-            raise InputError(msg)
+            raise NothingLearnedError(msg)
 
     def _slice_scores(self, model: CamembertModel) -> tuple[float, float]:
         """Macro-F1 at the plainest rule (0.5, or the largest), and loss: means over the axes."""
@@ -410,9 +420,14 @@ class _Loss:
         self.rarity = torch.from_numpy(rarity).to(device)
 
     def __call__(
-        self, logits: torch.Tensor, windows: Windows, batch: NDArray[np.int64]
+        self, logits: torch.Tensor, windows: Windows, batch: NDArray[np.int64], n_batches: int
     ) -> torch.Tensor:
-        """Weighted mean over a batch's windows; logits (n_windows, n_columns)."""
+        """Loss of a batch's windows, from logits (n_windows, n_columns).
+
+        Divided by a constant, not by the batch's own weight: batches are of one length, so that a
+        paragraph in a batch of few long ones would weigh more. The mean over an epoch's batches is
+        the weighted mean over its paragraphs.
+        """
         import torch
         from torch.nn import functional
 
@@ -420,6 +435,7 @@ class _Loss:
         n_windows = np.bincount(windows.paragraph)[of]
         rows = torch.from_numpy(of).to(logits.device)
         weight = self.weight[rows] / torch.from_numpy(n_windows).to(logits.device)
+        share = n_batches / self.weight.sum()
         total = logits.new_zeros(())
         for (axis, span), axis_weight in zip(self.spans, self.axis_weights, strict=True):
             target, scores = self.labels[rows, span], logits[:, span]
@@ -432,7 +448,7 @@ class _Loss:
                 each = functional.binary_cross_entropy_with_logits(
                     scores, target, pos_weight=self.rarity[span], reduction="none"
                 ).mean(dim=1)
-            total = total + axis_weight * (each * weight).sum() / weight.sum()
+            total = total + axis_weight * (each * weight).sum() * share
         return total
 
 
@@ -440,11 +456,17 @@ def _groups(encoder: Any, recipe: CamembertRecipe) -> list[dict[str, Any]]:
     """Parameters by layer: each with its highest learning rate, and no decay for vectors."""
     layers = {int(m[1]) for name, _ in encoder.named_parameters() if (m := _LAYER.search(name))}
     n_layers = max(layers, default=-1) + 1
+    if recipe.frozen_layers > n_layers or (not n_layers and recipe.layer_decay != 1):
+        msg = (
+            f"{recipe.encoder}: found {n_layers} layers by their names; expected as many as "
+            "--freeze-layers, and some for --layer-decay other than 1; leave both at 0 and 1"
+        )
+        raise InputError(msg)
     groups: dict[tuple[int, bool], list[Any]] = {}
     for name, parameter in encoder.named_parameters():
         found = _LAYER.search(name)
         # 0 for embeddings, 1 to n for layers, n + 1 for the head
-        depth = int(found[1]) + 1 if found else 0 if "embedding" in name else n_layers + 1
+        depth = int(found[1]) + 1 if found else 0 if _EMBEDDING.search(name) else n_layers + 1
         if depth <= recipe.frozen_layers and recipe.frozen_layers:
             parameter.requires_grad_(requires_grad=False)
             continue
@@ -492,6 +514,11 @@ def _plain_decision(found: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[n
 
 def _check_learned(found: NDArray[np.float64], kept: LabelledCorpus) -> None:
     """Refuse a model that says one thing of all, and no better than the labels' shares say it."""
+    if not np.isfinite(found).all():
+        msg = (
+            "the encoder's probabilities are no numbers; nothing was written; lower --learning-rate"
+        )
+        raise NothingLearnedError(msg)
     shares = np.tile(kept.labels.mean(axis=0), (len(kept), 1))
     applies = _plain_decision(found, kept.taxonomy)
     for axis, span in kept.taxonomy.spans():
@@ -507,7 +534,7 @@ def _check_learned(found: NDArray[np.float64], kept: LabelledCorpus) -> None:
                 f"the labels' shares alone give {least:.3f}; nothing was written; try a higher "
                 "--learning-rate, more --epochs, --class-weights, or another --encoder"
             )
-            raise InputError(msg)
+            raise NothingLearnedError(msg)
 
 
 def _cross_entropy(found: NDArray[np.float64], label: NDArray[np.bool_], axis: Axis) -> float:

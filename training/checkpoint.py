@@ -56,7 +56,7 @@ class Checkpoint:
         import torch
 
         try:
-            state: dict[str, Any] = torch.load(self.path, weights_only=True)
+            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
         except Exception as error:
             msg = f"{self.path}: not a whole checkpoint; delete the file and begin again"
             raise InputError(msg) from error

@@ -64,22 +64,33 @@ def open_encoder(name: str, taxonomy: Taxonomy) -> PretrainedEncoder:
             problem_type="multi_label_classification",
         )
         model, loaded = AutoModelForSequenceClassification.from_pretrained(
-            name, config=config, ignore_mismatched_sizes=True, output_loading_info=True
+            name,
+            config=config,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            use_safetensors=True,
         )
         tokenizer = _tokenizer(name)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # tokenizers, safetensors and transformers raise their own
+        if isinstance(error, InputError):
+            raise
         raise _not_opened(name, error) from error
     body = f"{model.base_model_prefix}."
-    if missing := [
-        key for key in loaded["missing_keys"] if key.startswith(body) and ".pooler." not in key
-    ]:
+    wrong = [*loaded["missing_keys"], *(key for key, *_ in loaded["mismatched_keys"])]
+    if missing := [key for key in wrong if key.startswith(body) and ".pooler." not in key]:
         msg = (
-            f"{name}: {len(missing)} weights of the encoder are missing (the first: {missing[0]}); "
+            f"{name}: {len(missing)} weights of the encoder are missing or of another shape (the "
+            f"first: {missing[0]}); "
             "expected a pretrained encoder's checkpoint; choose another --encoder"
         )
         raise InputError(msg)
     _check_tokenizer(name, tokenizer, model.config.vocab_size)
     return PretrainedEncoder(model, tokenizer, _window(model.config), model.config.pad_token_id)
+
+
+def name_of(encoder: str) -> str:
+    """What to call an encoder where no path should stand: a local folder's own name."""
+    return Path(encoder).resolve().name if Path(encoder).is_dir() else encoder
 
 
 def _tokenizer(name: str) -> Tokenizer:

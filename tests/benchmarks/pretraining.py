@@ -63,8 +63,10 @@ def main(encoder: Path, corpus_path: Path) -> None:
 
 def _random(encoder: Path, folder: Path, taxonomy: Taxonomy) -> Path:
     """The same architecture and tokenizer with fresh weights."""
+    import torch
     from transformers import AutoModelForSequenceClassification
 
+    torch.manual_seed(0)
     opened = open_encoder(str(encoder), taxonomy)
     AutoModelForSequenceClassification.from_config(opened.model.config).save_pretrained(folder)
     opened.tokenizer.save(str(folder / "tokenizer.json"))

@@ -152,6 +152,7 @@ def command(
             say("interrupted; the same command with --resume goes on from the last checkpoint")
         raise
     fitted.made_by(_command(model, seed, given, own_taxonomy=taxonomy is not None)).write(output)
+    _checkpoint(output).unlink(missing_ok=True)
     say(f"wrote {output}, with its card.md; use it with: posture score --model {output} FILE")
     if wants_json(format_):
         print(json.dumps({name: scores.to_dict() for name, scores in fitted.held_out.items()}))
@@ -191,4 +192,4 @@ def _recipe(model: str, seed: int, output: Path, given: dict[str, Any]) -> Recip
 
 
 def _checkpoint(output: Path) -> Path:
-    return output.with_name(f"{output.name}.checkpoint")
+    return output.resolve().with_name(f"{output.resolve().name}.checkpoint")
