@@ -15,6 +15,7 @@ from inference.artefact import read_model
 from inference.article import Paragraph
 from inference.runtimes import TorchRuntime
 from inference.sealed_folder import digest
+from inference.windows import Windows
 from tests.tiny_encoder import write_tiny_encoder
 from training import camembert as recipe_module
 from training.camembert import CamembertRecipe, _groups
@@ -148,7 +149,9 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_weights(short, tmp_
     for name, weight in whole.model.runtime.encoder.state_dict().items():
         assert torch.equal(weight, resumed.model.runtime.encoder.state_dict()[name]), name
     assert steps
-    assert not (tmp_path / "c").exists()
+    assert (tmp_path / "c").exists()  # until whoever asked has written the folder
+    again = replace(own, resume=True).learn(few, lambda _: None, untracked)
+    assert np.array_equal(again.probabilities, resumed.probabilities)
 
 
 def test_a_run_is_not_resumed_with_other_options(short, tmp_path):
@@ -163,6 +166,42 @@ def test_a_run_is_not_resumed_with_other_options(short, tmp_path):
     torch.save({"run": "another"}, tmp_path / "c")
     with pytest.raises(InputError, match="had another corpus or other options"):
         replace(own, resume=True).learn(few, lambda _: None, untracked)
+
+
+def test_a_run_that_had_stopped_early_is_not_gone_on_with(short, tmp_path):
+    """Killed after the first seed had stopped, before the second had saved anything."""
+    few, recipe = short
+    own = replace(recipe, epochs=6, patience=0, seeds=2, checkpoint=tmp_path / "c")
+    told: list[str] = []
+    runs = []
+
+    def second_is_killed(steps, total, status=lambda: ""):
+        runs.append(total)
+        if len(runs) == 2:
+            raise KeyboardInterrupt
+        yield from steps
+
+    with pytest.raises(KeyboardInterrupt):
+        own.learn(few, told.append, second_is_killed)
+    n_epochs = sum("epoch" in line for line in told)
+    whole = replace(own, checkpoint=None).learn(few, lambda _: None, untracked)
+    assert n_epochs == whole.training["epochs_run"][0] == 1
+    resumed = replace(own, resume=True).learn(few, lambda _: None, untracked)
+    assert resumed.training["epochs_run"] == whole.training["epochs_run"]
+    assert np.array_equal(resumed.probabilities, whole.probabilities)
+
+
+def test_a_paragraph_weighs_its_weight_whatever_its_windows_and_its_batch(small_corpus, recipe):
+    two = small_corpus.where(np.arange(len(small_corpus)) < 2)
+    two = replace(two, labels=np.vstack([two.labels[:1]] * 2))
+    loss_of = recipe_module._Loss(two, recipe, "cpu")
+    windows = Windows([[0]] * 5, [[0]] * 5, np.array([0, 1, 1, 1, 1]))
+    logits = torch.zeros((5, two.labels.shape[1]), requires_grad=True)
+    for batch in (np.array([0]), np.array([1, 2, 3, 4])):
+        loss_of(logits[batch], windows, batch, 2).backward()
+    one, several = logits.grad[:1].sum(dim=0), logits.grad[1:].sum(dim=0)
+    assert one.abs().sum() > 0
+    assert torch.allclose(one, several)
 
 
 def test_several_seeds_are_kept_or_averaged(short):
