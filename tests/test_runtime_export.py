@@ -1,5 +1,6 @@
 """Encoders exported to ONNX and OpenVINO: same labels, no torch, refused where labels change."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -15,36 +16,60 @@ from inference.runtimes import EXPORTED
 from tests.tiny_encoder import write_tiny_encoder
 from training import runtime_export
 from training.camembert import CamembertRecipe
+from training.corpus import LabelledCorpus
 from training.fit import fit
 from training.runtime_export import LEAST_AGREEMENT, MOST_F1_CHANGE, export
 
 TEXTS = ["", "L’armée s'exerce.", "Le budget de la défense augmente de 3 %.", "mot " * 200]
 
 
+# A word says the label, so that the smallest encoder learns it within seconds anywhere.
+_TOPIC_WORDS = {
+    "defence_industry": "usine",
+    "exercises": "manœuvre",
+    "resources": "budget",
+    "diplomacy": "ministre",
+}
+_TONE_WORDS = {"deterrence": "dissuader", "escalation": "attaque", "neutral": "calme"}
+_FIT = {"epochs": 8, "learning_rate": 3e-3, "layer_decay": 1.0, "tokens_per_batch": 512}
+
+
 @pytest.fixture(scope="module")
-def folder(small_corpus, tmp_path_factory):
+def toy_csv(tmp_path_factory):
+    path = tmp_path_factory.mktemp("toy") / "toy.csv"
+    rng = np.random.default_rng(0)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["article_id", "text", "topics", "tone"])
+        for i in range(240):
+            topics = [code for code in _TOPIC_WORDS if rng.random() < 0.4]
+            tone = str(rng.choice(list(_TONE_WORDS)))
+            words = [_TOPIC_WORDS[code] for code in topics] + [_TONE_WORDS[tone]] * 2
+            text = " ".join(rng.permutation([*words, *words, "le", "une", "dans"]))
+            writer.writerow([f"a{i // 6}", text, "|".join(topics), tone])
+    return path
+
+
+@pytest.fixture(scope="module")
+def toy(toy_csv, taxonomy):
+    return LabelledCorpus.read(toy_csv, taxonomy)
+
+
+@pytest.fixture(scope="module")
+def folder(toy, corpus, tmp_path_factory):
     """A folder with every runtime added, one after the other."""
     where = tmp_path_factory.mktemp("exported")
-    encoder = write_tiny_encoder(where / "encoder", small_corpus.texts)
+    encoder = write_tiny_encoder(where / "encoder", [*toy.texts, *corpus.texts[:200]])
     recipe = CamembertRecipe(
-        encoder=str(encoder),
-        epochs=5,
-        learning_rate=2e-3,
-        layer_decay=1.0,
-        tokens_per_batch=512,
-        accumulate=1,
-        min_examples=4,
-        reduced=False,
-        device="cpu",
+        encoder=str(encoder), accumulate=1, reduced=False, device="cpu", **_FIT
     )
-    fit(small_corpus, recipe).write(where / "model")
-    # Of a model that learned so little many probabilities lie at the thresholds, where rounding
-    # to eight bits turns labels over; how many is asked of the report, not here.
+    fit(toy, recipe).write(where / "model")
+    # Of so small an encoder rounding to eight bits turns more labels over than the gate lets pass.
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(runtime_export, "LEAST_AGREEMENT", 0.0)
         patched.setattr(runtime_export, "MOST_F1_CHANGE", 1.0)
         for name in EXPORTED:
-            export(where / "model", small_corpus, name)
+            export(where / "model", toy, name)
     return where / "model"
 
 
@@ -57,8 +82,8 @@ def fp32(folder):
 
 
 @pytest.mark.parametrize("name", EXPORTED)
-def test_a_runtime_gives_the_probabilities_of_torch(folder, small_corpus, name):
-    texts = [*small_corpus.texts[:40], *TEXTS]
+def test_a_runtime_gives_the_probabilities_of_torch(folder, toy, name):
+    texts = [*toy.texts[:40], *TEXTS]
     difference = np.abs(
         load(folder, runtime=name).predict_proba(texts) - fp32(folder).predict_proba(texts)
     )
@@ -67,9 +92,9 @@ def test_a_runtime_gives_the_probabilities_of_torch(folder, small_corpus, name):
 
 
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
-def test_rows_do_not_depend_on_neighbours_or_padding(folder, small_corpus, name):
+def test_rows_do_not_depend_on_neighbours_or_padding(folder, toy, name):
     model = load(folder, runtime=name).model
-    paragraphs = [Paragraph(t, 0, len(t)) for t in [*small_corpus.texts[:10], *TEXTS]]
+    paragraphs = [Paragraph(t, 0, len(t)) for t in [*toy.texts[:10], *TEXTS]]
     together = model.logits(paragraphs)
     alone = np.vstack([model.logits([one]) for one in paragraphs])
     assert np.abs(alone - together).max() < 1e-4
@@ -78,9 +103,12 @@ def test_rows_do_not_depend_on_neighbours_or_padding(folder, small_corpus, name)
 
 
 def test_the_manifest_says_what_each_export_changed(folder):
-    for name, measured in read_model(folder).runtimes.items():
-        assert measured["agreement"] > (0.8 if name.endswith("int8") else 0.999)
-        assert abs(measured["macro_f1"] - measured["macro_f1_fp32"]) < 0.1
+    runtimes = read_model(folder).runtimes
+    assert set(runtimes) == set(EXPORTED)
+    for name, measured in runtimes.items():
+        assert measured["agreement"] >= (0.8 if name.endswith("int8") else LEAST_AGREEMENT)
+        change = abs(measured["macro_f1"] - measured["macro_f1_fp32"])
+        assert change <= (0.1 if name.endswith("int8") else MOST_F1_CHANGE)
 
 
 def test_the_fastest_that_is_installed_is_used(folder, monkeypatch):
@@ -108,17 +136,15 @@ def test_an_exported_model_scores_without_torch(folder, name):
     assert int(done.stdout) > 0
 
 
-def test_an_export_that_changes_labels_is_refused_and_nothing_is_added(
-    folder, small_corpus, monkeypatch
-):
+def test_an_export_that_changes_labels_is_refused_and_nothing_is_added(folder, toy, monkeypatch):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     monkeypatch.setattr(runtime_export, "LEAST_AGREEMENT", 1.01)
     with pytest.raises(InputError, match=r"gives the same labels as fp32 to 100.0% of \d+"):
-        export(folder, small_corpus, "onnx")
+        export(folder, toy, "onnx")
     monkeypatch.setattr(runtime_export, "LEAST_AGREEMENT", 0.0)
     monkeypatch.setattr(runtime_export, "MOST_F1_CHANGE", -1.0)
     with pytest.raises(InputError, match=r"moves macro-F1 by 0.0000; expected .*nothing was added"):
-        export(folder, small_corpus, "onnx")
+        export(folder, toy, "onnx")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -128,9 +154,9 @@ def test_the_limits_are_those_of_the_documentation():
     assert "0.005" in (export.__doc__ or "")
 
 
-def test_a_linear_model_is_not_exported(small_corpus):
+def test_a_linear_model_is_not_exported(toy):
     with pytest.raises(InputError, match="a linear model needs no export; expected a folder of an"):
-        export(DEFAULT_MODEL, small_corpus, "onnx")
+        export(DEFAULT_MODEL, toy, "onnx")
 
 
 def test_the_device_is_for_torch_alone(folder):
@@ -140,7 +166,7 @@ def test_the_device_is_for_torch_alone(folder):
         load(folder, runtime="onnx", device="cpu")
 
 
-def test_the_commands_from_fit_to_score(small_csv, folder, tmp_path):
+def test_the_commands_from_fit_to_score(toy_csv, folder, tmp_path):
     """As a person runs them: fit an encoder, export it, score with the export."""
 
     def run(*words, module="training"):
@@ -156,12 +182,12 @@ def test_the_commands_from_fit_to_score(small_csv, folder, tmp_path):
     own = tmp_path / "own"
     encoder = folder.parent / "encoder"
     run(
-        *("fit", small_csv, "--output", own, "--model", "camembert", "--encoder", encoder),
-        *("--epochs", 4, "--learning-rate", 0.003, "--layer-decay", 1, "--batch-tokens", 512),
+        *("fit", toy_csv, "--output", own, "--model", "camembert", "--encoder", encoder),
+        *("--epochs", 8, "--learning-rate", 0.003, "--layer-decay", 1, "--batch-tokens", 512),
         *("--accumulate", 1, "--context", "heading", "--seed", 1),
     )
     assert not list(tmp_path.glob("*.checkpoint"))
-    done = run("export", own, small_csv, "--runtime", "onnx")
+    done = run("export", own, toy_csv, "--runtime", "onnx")
     assert json.loads(done.stdout)["agreement"] == 1.0
     article = tmp_path / "a.txt"
     article.write_text("L’armée déploie une frégate.\n\nLa ministre reçoit son homologue.\n")
@@ -179,7 +205,7 @@ def test_the_commands_from_fit_to_score(small_csv, folder, tmp_path):
             "-m",
             "training",
             "fit",
-            small_csv,
+            toy_csv,
             "--output",
             tmp_path / "x",
             "--epochs",
