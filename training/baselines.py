@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from inference.decision import DecisionRule
 from training.corpus import LabelledCorpus
@@ -37,14 +38,15 @@ def _majority(train: LabelledCorpus, test: LabelledCorpus) -> NDArray[np.float64
 def _tfidf(train: LabelledCorpus, test: LabelledCorpus) -> NDArray[np.float64]:
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     fitted, seen = vectorizer.fit_transform(train.texts), vectorizer.transform(test.texts)
-    probabilities = np.column_stack(
-        [
-            LogisticRegression(C=10.0, max_iter=1_000)
-            .fit(fitted, train.labels[:, column])
-            .predict_proba(seen)[:, 1]
-            for column in range(train.labels.shape[1])
-        ]
-    )
+    with threadpool_limits(1):  # threads only wait for each other in products as small as these
+        probabilities = np.column_stack(
+            [
+                LogisticRegression(C=10.0, max_iter=1_000)
+                .fit(fitted, train.labels[:, column])
+                .predict_proba(seen)[:, 1]
+                for column in range(train.labels.shape[1])
+            ]
+        )
     for axis, span in train.taxonomy.spans():
         if axis.exclusive:
             probabilities[:, span] /= probabilities[:, span].sum(axis=1, keepdims=True)
