@@ -104,7 +104,7 @@ def test_twenty_paragraphs_are_learned_by_heart(small_corpus, recipe, tmp_path):
     tripled = replace(twenty, table=table, labels=np.vstack([twenty.labels] * 3))
     still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     encoder = write_tiny_encoder(tmp_path, small_corpus.texts, max_length=160, **still)
-    own = replace(recipe, encoder=str(encoder), epochs=25, patience=25, learning_rate=6e-3)
+    own = replace(recipe, encoder=str(encoder), epochs=40, patience=40, learning_rate=3e-3)
     learned = own.learn(tripled, lambda _: None, untracked)
     found = learned.model.predict_proba(twenty.paragraphs)
     for axis, span in twenty.taxonomy.spans():

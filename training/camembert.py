@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from inference.windows import WindowCutter, Windows, batches_by_length
 from training.checkpoint import Checkpoint
 from training.corpus import LabelledCorpus
 from training.country_exchange import country_exchange
-from training.encoder import PretrainedEncoder, name_of, open_encoder
+from training.encoder import PretrainedEncoder, name_of, open_encoder, plain_attention
 from training.folds import article_folds
 from training.metrics import macro_f1
 from training.perturbations import COUNTRIES
@@ -152,7 +153,11 @@ class CamembertRecipe:
         checkpoint = Checkpoint(self.checkpoint, run.fingerprint())
         resumed = checkpoint.load(resume=self.resume)
         try:
-            best = run.train(checkpoint, resumed, report, track)
+            # Where attention drops out, torch's own takes a slow detour on a processor.
+            on_cpu = run.model().runtime.device.type == "cpu"  # type: ignore[attr-defined]
+            slow = on_cpu and _drops_attention(opened.model.config)
+            with plain_attention(opened.model) if slow else nullcontext():
+                best = run.train(checkpoint, resumed, report, track)
 
             # 4) Take the best weights, or the average; predict the slice.
             chosen = _average(best) if self.combine == "average" else max(best, key=_goodness)
@@ -236,7 +241,7 @@ class _Run:
         device = model.runtime.device  # type: ignore[attr-defined]
         reduced = has_bfloat16(device) if recipe.reduced is None else recipe.reduced
         autocast = torch.autocast(device.type, torch.bfloat16, enabled=reduced)
-        optimizer = torch.optim.AdamW(_groups(encoder, recipe), lr=recipe.learning_rate)
+        optimizer = torch.optim.AdamW(_groups(encoder, recipe), lr=recipe.learning_rate, fused=True)
         loss_of = _Loss(self.seen, recipe, device)
         best, first_epoch, first_batch = self._restored(state, optimizer)
         if best and not first_batch and first_epoch - 1 - best["epoch"] >= recipe.patience:
@@ -450,6 +455,11 @@ class _Loss:
                 ).mean(dim=1)
             total = total + axis_weight * (each * weight).sum() * share
         return total
+
+
+def _drops_attention(config: Any) -> bool:
+    names = ("attention_probs_dropout_prob", "attention_dropout")
+    return any(getattr(config, name, 0) for name in names)
 
 
 def _groups(encoder: Any, recipe: CamembertRecipe) -> list[dict[str, Any]]:
