@@ -12,11 +12,14 @@ import pytest
 from inference import InputError, load
 from inference.artefact import DEFAULT_MODEL, read_model
 from inference.article import Paragraph
-from inference.runtimes import EXPORTED
+from inference.camembert import CamembertModel
+from inference.runtimes import EXPORTED, TorchRuntime
+from inference.windows import WindowCutter
 from tests.tiny_encoder import write_tiny_encoder
 from training import runtime_export
 from training.camembert import CamembertRecipe
 from training.corpus import LabelledCorpus
+from training.encoder import open_encoder
 from training.fit import fit
 from training.runtime_export import LEAST_AGREEMENT, MOST_F1_CHANGE, export
 
@@ -100,6 +103,47 @@ def test_rows_do_not_depend_on_neighbours_or_padding(folder, toy, name):
     assert np.abs(alone - together).max() < 1e-4
     assert np.abs(model.logits(paragraphs[::-1])[::-1] - together).max() < 1e-4
     assert model.predict_proba([]).shape == (0, model.taxonomy.n_columns)
+
+
+_ARCHITECTURES = {
+    "roberta": {},  # camembertv2
+    "deberta-v2": {  # camembertav2
+        "relative_attention": True,
+        "position_buckets": 16,
+        # Farther than any two tokens: at just this distance a rounded logarithm tells the bucket.
+        "max_relative_positions": 512,
+        "pos_att_type": "p2c|c2p",
+        "share_att_key": True,
+        "norm_rel_ebd": "layer_norm",
+        "position_biased_input": False,
+    },
+    "modernbert": {  # moderncamembert
+        "num_hidden_layers": 3,
+        "local_attention": 8,
+        "global_attn_every_n_layers": 3,
+        "cls_token_id": 0,
+        "sep_token_id": 2,
+    },
+}
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+@pytest.mark.parametrize("architecture", _ARCHITECTURES)
+def test_each_architecture_gives_the_probabilities_of_torch(
+    corpus, taxonomy, tmp_path, architecture, runtime
+):
+    # Large random weights: small ones give every text the same.
+    settings = _ARCHITECTURES[architecture] | {"initializer_range": 0.3}
+    write_tiny_encoder(tmp_path, corpus.texts[:200], architecture=architecture, **settings)
+    opened = open_encoder(str(tmp_path), taxonomy)
+    cutter = WindowCutter(opened.tokenizer, opened.max_length, "none")
+    fp32 = TorchRuntime(opened.model, device="cpu", reduced=False)
+    model = CamembertModel(taxonomy, cutter, fp32, opened.padding)
+    exported = runtime_export.write_runtime(model, runtime, tmp_path, [])
+    paragraphs = [Paragraph(t, 0, len(t)) for t in [*corpus.texts[:20], *TEXTS]]
+    expected = model.predict_proba(paragraphs)
+    assert np.ptp(expected, axis=0).max() > 0.1
+    assert np.abs(exported.predict_proba(paragraphs) - expected).max() < 1e-4
 
 
 def test_the_manifest_says_what_each_export_changed(folder):

@@ -1,4 +1,4 @@
-"""A CamemBERT of two small layers and its tokenizer, made here: no test downloads anything."""
+"""An encoder of two small layers and its tokenizer, made here: no test downloads anything."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ def write_tiny_encoder(
     folder: Path,
     texts: Sequence[str],
     *,
+    architecture: str = "camembert",
     max_length: int = 64,
     vocabulary: int = 1_500,
     **config: float,
 ) -> Path:
     """Write an encoder with random weights and a Unigram tokenizer trained on `texts`.
 
-    config : of the encoder, as CamembertConfig names it: its sizes, its dropout.
+    architecture : as transformers names it; of CamemBERT's numbering of positions, or of none.
+    config : of the encoder, as its configuration names it: its sizes, its dropout.
     """
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import (
-        CamembertConfig,
-        CamembertForSequenceClassification,
+        AutoConfig,
+        AutoModelForSequenceClassification,
         PreTrainedTokenizerFast,
     )
 
@@ -48,7 +50,8 @@ def write_tiny_encoder(
     )
     torch.manual_seed(0)
     config.setdefault("vocab_size", tokenizer.get_vocab_size())
-    encoder = CamembertConfig(
+    encoder = AutoConfig.for_model(
+        architecture,
         **(_TINY | config),
         max_position_embeddings=max_length + 2,
         type_vocab_size=1,
@@ -56,7 +59,7 @@ def write_tiny_encoder(
         bos_token_id=0,
         eos_token_id=2,
     )
-    CamembertForSequenceClassification(encoder).save_pretrained(folder)
+    AutoModelForSequenceClassification.from_config(encoder).save_pretrained(folder)
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>"
     ).save_pretrained(folder)
