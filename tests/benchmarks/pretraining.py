@@ -17,7 +17,7 @@ from pathlib import Path
 from inference.scorer import Scorer
 from inference.taxonomy import Taxonomy
 from training.calibrate import calibrated
-from training.camembert import CamembertRecipe
+from training.camembert import CamembertRecipe, NothingLearnedError
 from training.corpus import LabelledCorpus
 from training.encoder import open_encoder
 from training.linear import LinearRecipe
@@ -25,8 +25,8 @@ from training.metrics import score
 from training.predictions import predict
 from training.recipe import Recipe, untracked
 
-RATES = (2e-4, 4e-4, 1e-4)  # higher than for a large encoder: this one is small
-EPOCHS = 5
+RATES = (1e-4, 5e-5, 2e-4)
+EPOCHS = 10
 N_ARTICLES = 100
 TOKENS_PER_BATCH = 1_024  # more steps, of which a small encoder needs many
 
@@ -43,7 +43,12 @@ def main(encoder: Path, corpus_path: Path) -> None:
 
     def show(name: str, recipe: Recipe) -> None:
         start = time.perf_counter()
-        learned = recipe.learn(corpus.split("train"), lambda _: None, untracked)
+        try:
+            learned = recipe.learn(corpus.split("train"), lambda _: None, untracked)
+        except NothingLearnedError:
+            minutes = (time.perf_counter() - start) / 60
+            print(f"| {name} | refused: it learned nothing | | {minutes:.1f} |", flush=True)
+            return
         chosen = calibrated(learned.probabilities, corpus.split("train").where(learned.unseen))
         scorer = Scorer(learned.model, chosen.calibration, chosen.rule)
         axes = score(predict(scorer, corpus.split("test"))).axes
@@ -61,7 +66,6 @@ def main(encoder: Path, corpus_path: Path) -> None:
                     epochs=EPOCHS,
                     patience=EPOCHS,
                     learning_rate=rate,
-                    layer_decay=1.0,
                     tokens_per_batch=TOKENS_PER_BATCH,
                     accumulate=1,
                 )
