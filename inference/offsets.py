@@ -35,7 +35,7 @@ def word_offsets(text: str, tokens: Tokens) -> tuple[NDArray[np.int64], NDArray[
 def _characters(text: str) -> Iterator[tuple[int, int, str]]:
     """Bounds in `text` of what each character of the folded text comes from, in order."""
     if not needs_unicode(text):  # folded byte for byte
-        yield from ((i, i + 1, character) for i, character in enumerate(text))
+        yield from ((i, i + 1, unicode_folded(character)) for i, character in enumerate(text))
         return
     start = 0
     for i in range(1, len(text) + 1):
@@ -53,7 +53,7 @@ def _characters(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _begins_anew(text: str, start: int, i: int) -> bool:
-    """Whether NFC leaves `text[i]` apart from `text[start:i]`, whatever follows."""
+    """Whether folding leaves `text[i]` apart from `text[start:i]`, whatever follows."""
     character = text[i]
     if character.isascii():
         return True

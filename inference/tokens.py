@@ -1,7 +1,7 @@
 """Words of French paragraphs as 64-bit hashes, computed on bytes a whole block at a time.
 
-A block of paragraphs becomes one buffer of folded UTF-8 bytes; case, digits, ligatures, the
-two apostrophes and the no-break spaces are folded there, words are found by comparing
+A block of paragraphs becomes one buffer of folded UTF-8 bytes; case, accents, digits, ligatures,
+the two apostrophes and the no-break spaces are folded there, words are found by comparing
 neighbouring bytes, and each word's hash is a difference of two prefix sums. No Python code
 runs per word, and paragraphs that need Unicode normalisation are the only ones touched one
 by one.
@@ -49,6 +49,16 @@ def _word_bytes() -> NDArray[np.bool_]:
     return table
 
 
+def _plain_letters() -> NDArray[np.uint8]:
+    """Second byte of À–ÿ in UTF-8 → the letter without its accent, 0 where there is none."""
+    table = np.zeros(256, np.uint8)
+    for code in range(0xC0, 0x100):
+        plain = unicodedata.normalize("NFD", chr(code))[0].lower()
+        if plain.isascii():
+            table[code - 0x40] = ord(plain)
+    return table
+
+
 def _rare_bytes() -> NDArray[np.bool_]:
     """Lead bytes that the vectorised folding does not know: their paragraph goes to Unicode."""
     table = np.zeros(256, np.bool_)
@@ -60,6 +70,7 @@ def _rare_bytes() -> NDArray[np.bool_]:
 _FOLD = _folding()
 _IS_WORD = _word_bytes()
 _IS_RARE = _rare_bytes()
+_PLAIN = _plain_letters()
 _LIGATURES = str.maketrans({"ﬁ": "fi", "ﬂ": "fl", "ﬀ": "ff", "ﬃ": "ffi", "ﬄ": "ffl"})
 _BYTE_CODES = np.random.default_rng(20201).integers(1, 1 << 63, 256, dtype=np.uint64) * np.uint64(
     2
@@ -125,26 +136,34 @@ class Tokens:
 
 def needs_unicode(text: str) -> bool:
     """Whether `tokenize` folds this text with `unicode_folded` first."""
-    raw = np.frombuffer(text.encode(errors="replace"), np.uint8)
-    return bool(_IS_RARE.take(raw, mode="clip").any())
+    return bool(len(_rare(np.frombuffer(text.encode(errors="replace") + b" ", np.uint8))))
+
+
+def _rare(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Positions of lead bytes that byte-wise folding does not know; `raw` ends with a separator."""
+    unknown = np.flatnonzero(_IS_RARE.take(raw, mode="clip"))
+    oe = np.flatnonzero(raw == _LEAD_OE)
+    return np.concatenate((unknown, oe[(raw[oe + 1] | 1) != 0x93]))
 
 
 def unicode_folded(text: str) -> str:
-    """NFC, ligatures of typesetting undone, lower case: what folding byte by byte cannot do."""
-    return unicodedata.normalize("NFC", text).translate(_LIGATURES).lower()
+    """No accents, ligatures of typesetting undone, lower case: what single bytes do not tell."""
+    letters = unicodedata.normalize("NFD", text).translate(_LIGATURES).lower()
+    return unicodedata.normalize("NFC", "".join(c for c in letters if not unicodedata.combining(c)))
 
 
 def tokenize(texts: Sequence[str]) -> Tokens:
     """Fold and cut `texts` into words.
 
     A word is a run of letters and digits; apostrophes, hyphens and every punctuation mark
-    separate (« l'armée » is two words, « porte-avions » too). Every digit reads as 0.
+    separate (« l'armée » is two words, « porte-avions » too). Every digit reads as 0. Accents are
+    dropped: capitals, headlines and hurried texts often go without, and few words differ by one.
     """
     encoded = [text.encode(errors="replace") for text in texts]
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
     # One leading and one trailing separator spare every boundary test below.
     raw = np.frombuffer(b" " + b" ".join(encoded) + b"  ", np.uint8)
-    rare = np.flatnonzero(_IS_RARE.take(raw, mode="clip"))
+    rare = _rare(raw)
     if len(rare):
         for i in np.unique(np.searchsorted(np.cumsum(lengths + 1), rare - 1, "right")):
             encoded[i] = unicode_folded(texts[i]).encode(errors="replace")
@@ -154,11 +173,12 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     buffer = _FOLD.take(raw, mode="clip")  # twice as fast as indexing
     accented = np.flatnonzero(raw == _LEAD_ACCENTED) + 1
     second = raw[accented]
-    buffer[accented] = np.where(second < 0x9F, second | 0x20, second)  # À–Þ to à–þ
-    ash = accented[buffer[accented] == 0xA6]  # æ is as long in bytes as « ae »
+    plain = _PLAIN.take(second, mode="clip")
+    lower = np.where(second < 0x9F, second | 0x20, second)  # Ø to ø
+    buffer[accented] = np.where(plain, plain, lower)
+    ash = accented[lower == 0xA6]  # æ is as long in bytes as « ae »
     buffer[ash - 1], buffer[ash] = ord("a"), ord("e")
     oe = np.flatnonzero(raw == _LEAD_OE) + 1
-    oe = oe[(raw[oe] | 1) == 0x93]
     buffer[oe - 1], buffer[oe] = ord("o"), ord("e")
 
     is_word = _IS_WORD.take(buffer, mode="clip")
@@ -167,12 +187,20 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     marks = np.flatnonzero(raw == _LEAD_PUNCTUATION)
     is_word[marks] = is_word[marks + 1] = is_word[marks + 2] = False
 
+    # The first of the two bytes of an accented letter goes.
+    gone = accented[plain > 0] - 1
+    keep = np.ones(len(buffer), np.bool_)
+    keep[gone] = False
+    buffer, is_word = buffer[keep], is_word[keep]
+    bounds = np.concatenate(([0], np.cumsum(lengths + 1)))
+    bounds -= np.searchsorted(gone, bounds)
+
     edges = np.flatnonzero(is_word[1:] != is_word[:-1]) + 1
     starts, ends = edges[0::2], edges[1::2]
     _POWERS.reach(len(buffer))
     sums = np.cumsum(_BYTE_CODES.take(buffer, mode="clip") * _POWERS.up[: len(buffer)])
     # sums[i] covers buffer[:i + 1], and the byte before a word is a separator inside sums.
     hashes = mix((sums[ends - 1] - sums[starts - 1]) * _POWERS.down[starts])
-    firsts = np.searchsorted(starts, np.concatenate(([0], np.cumsum(lengths + 1))) + 1)
+    firsts = np.searchsorted(starts, bounds + 1)
     paragraphs = np.repeat(np.arange(len(encoded)), np.diff(firsts))
     return Tokens(hashes, paragraphs, starts, ends, buffer, len(encoded))

@@ -22,12 +22,12 @@ def found(phrases, text):
 @pytest.mark.parametrize(
     ("phrases", "text", "expected"),
     [
-        (["corée", "corée du nord"], "La Corée du Nord", ["corée du nord"]),
-        (["corée", "corée du nord"], "la Corée du Sud", ["corée"]),
+        (["corée", "corée du nord"], "La Corée du Nord", ["coree du nord"]),
+        (["corée", "corée du nord"], "la Corée du Sud", ["coree"]),
         (["a b", "b c d"], "a b c d", ["b c d"]),
         (["a b"], "a a b a b b", ["a b", "a b"]),
         (["a a"], "a a a a a", ["a a", "a a"]),
-        (["États-Unis"], "ÉTATS UNIS, états-unis", ["états unis", "états unis"]),
+        (["États-Unis"], "ÉTATS UNIS, états-unis", ["etats unis", "etats unis"]),
         (["a b"], "a", []),
         (["a"], "", []),
         ([], "a b", []),
