@@ -33,6 +33,8 @@ _LEAD_LATIN_1_SIGNS = 0xC2  # « », NBSP, °, …: U+0080–00BF
 _LEAD_ACCENTED = 0xC3  # À–ÿ: U+00C0–00FF
 _LEAD_OE = 0xC5
 _LEAD_PUNCTUATION = 0xE2  # ’ “ – … narrow NBSP, €: U+2000–2FFF
+_SEPARATOR = ord(" ")
+_GONE = 0xFF  # no byte of UTF-8
 
 
 def _folding() -> NDArray[np.uint8]:
@@ -181,20 +183,19 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     oe = np.flatnonzero(raw == _LEAD_OE) + 1
     buffer[oe - 1], buffer[oe] = ord("o"), ord("e")
 
-    is_word = _IS_WORD.take(buffer, mode="clip")
     signs = np.flatnonzero(raw == _LEAD_LATIN_1_SIGNS)
-    is_word[signs] = is_word[signs + 1] = False
+    buffer[signs] = buffer[signs + 1] = _SEPARATOR
     marks = np.flatnonzero(raw == _LEAD_PUNCTUATION)
-    is_word[marks] = is_word[marks + 1] = is_word[marks + 2] = False
+    buffer[marks] = buffer[marks + 1] = buffer[marks + 2] = _SEPARATOR
 
     # The first of the two bytes of an accented letter goes.
     gone = accented[plain > 0] - 1
-    keep = np.ones(len(buffer), np.bool_)
-    keep[gone] = False
-    buffer, is_word = buffer[keep], is_word[keep]
+    buffer[gone] = _GONE
+    buffer = np.frombuffer(buffer.tobytes().translate(None, bytes([_GONE])), np.uint8)
     bounds = np.concatenate(([0], np.cumsum(lengths + 1)))
     bounds -= np.searchsorted(gone, bounds)
 
+    is_word = _IS_WORD.take(buffer, mode="clip")
     edges = np.flatnonzero(is_word[1:] != is_word[:-1]) + 1
     starts, ends = edges[0::2], edges[1::2]
     _POWERS.reach(len(buffer))
