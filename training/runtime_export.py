@@ -179,7 +179,11 @@ def _onnx_int8(model: CamembertModel, path: Path, calibration: list[Paragraph]) 
         whole = onnx.load(Path(temporary, "model.onnx"))
     # torch's notes on the shapes between nodes, which ONNX Runtime finds in contradiction
     del whole.graph.value_info[:]
-    quantize_dynamic(whole, path, weight_type=QuantType.QInt8, per_channel=True)
+    logging.disable(logging.WARNING)  # advice to infer shapes first, as torch's exporter has done
+    try:
+        quantize_dynamic(whole, path, weight_type=QuantType.QInt8, per_channel=True)
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _openvino(model: CamembertModel, path: Path, calibration: list[Paragraph]) -> None:  # noqa: ARG001
