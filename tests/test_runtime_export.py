@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -190,6 +191,30 @@ def test_an_export_that_changes_labels_is_refused_and_nothing_is_added(folder, t
     with pytest.raises(InputError, match=r"moves macro-F1 by 0.0000; expected .*nothing was added"):
         export(folder, toy, "onnx")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_where_static_ranges_change_labels_the_more_exact_way_is_taken(
+    folder, toy, tmp_path, monkeypatch
+):
+    own = tmp_path / "model"
+    shutil.copytree(folder, own)
+    assert "FakeQuantize" in (own / "model.int8.xml").read_text()  # static ranges
+    compare, first = runtime_export._compare, []
+
+    def refusing_once(*given):
+        first.append(given)
+        found = compare(*given)
+        return replace(found, agreement=0.5 if len(first) == 1 else 1.0)
+
+    monkeypatch.setattr(runtime_export, "_compare", refusing_once)
+    monkeypatch.setattr(runtime_export, "MOST_F1_CHANGE", 1.0)
+    said = []
+    export(own, toy, "openvino-int8", said.append)
+    assert any("refused: it gives the same labels as fp32 to 50.0%" in line for line in said)
+    assert read_model(own).runtimes["openvino-int8"]["agreement"] == 1.0
+    assert "FakeQuantize" not in (own / "model.int8.xml").read_text()
+    found = load(own, runtime="openvino-int8").predict_proba(TEXTS)
+    assert 0 < np.abs(found - fp32(own).predict_proba(TEXTS)).max() < 0.01
 
 
 def test_the_limits_are_those_of_the_documentation():

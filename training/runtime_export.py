@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -92,39 +93,52 @@ def export(
     measured_on = design.measured
     apart = ~np.isin(design.corpus.article_ids, measured_on.article_ids)
     calibration = (design.corpus.where(apart) if apart.any() else measured_on).paragraphs
-    with tempfile.TemporaryDirectory() as temporary:
-        report(f"exporting to {runtime}")
-        exported = write_runtime(fp32, runtime, Path(temporary), calibration)
-        report("comparing its labels with those of fp32")
-        measured = _compare(stored.scorer, fp32, exported, measured_on)
-        change = abs(measured.macro_f1 - measured.macro_f1_fp32)
-        if measured.agreement < LEAST_AGREEMENT or change > MOST_F1_CHANGE:
-            msg = (
-                f"{folder}: {runtime} gives the same labels as fp32 to {measured.agreement:.1%} of "
-                f"{measured.n_paragraphs} paragraphs and moves macro-F1 by {change:.4f}; expected "
-                f"{LEAST_AGREEMENT:.1%} and {MOST_F1_CHANGE} at most; nothing was added; export "
-                "without --int8, or to the other runtime"
-            )
-            raise InputError(msg)
+    refused = ""
+    for way in range(len(_WAYS[runtime])):
+        with tempfile.TemporaryDirectory() as temporary:
+            report(f"exporting to {runtime}" + ", a slower and more exact way" * (way > 0))
+            exported = write_runtime(fp32, runtime, Path(temporary), calibration, way=way)
+            report("comparing its labels with those of fp32")
+            measured = _compare(stored.scorer, fp32, exported, measured_on)
+            change = abs(measured.macro_f1 - measured.macro_f1_fp32)
+            if measured.agreement < LEAST_AGREEMENT or change > MOST_F1_CHANGE:
+                refused = (
+                    f"gives the same labels as fp32 to {measured.agreement:.1%} of "
+                    f"{measured.n_paragraphs} paragraphs and moves macro-F1 by {change:.4f}"
+                )
+                report(f"  refused: it {refused}")
+                continue
+            scorer = replace(stored.scorer, model=exported)
+            fill = partial(_copy_files, Path(temporary))
+            add_runtime(folder, runtime, fill, scorer, asdict(measured), card)
+            return measured
+    msg = (
+        f"{folder}: {runtime} {refused}; expected {LEAST_AGREEMENT:.1%} and {MOST_F1_CHANGE} at "
+        "most; nothing was added; export without --int8, or to the other runtime"
+    )
+    raise InputError(msg)
 
-        def fill(into: Path) -> None:
-            for path in Path(temporary).iterdir():
-                (into / path.name).write_bytes(path.read_bytes())
 
-        scorer = replace(stored.scorer, model=exported)
-        add_runtime(folder, runtime, fill, scorer, asdict(measured), card)
-    return measured
+def _copy_files(source: Path, into: Path) -> None:
+    for path in source.iterdir():
+        (into / path.name).write_bytes(path.read_bytes())
 
 
 def write_runtime(
-    fp32: CamembertModel, runtime: str, folder: Path, calibration: list[Paragraph]
+    fp32: CamembertModel,
+    runtime: str,
+    folder: Path,
+    calibration: list[Paragraph],
+    *,
+    way: int = 0,
 ) -> CamembertModel:
     """Write a runtime's files into a folder; the same model, computed by them.
 
     fp32 : computed by torch on the processor, in float32.
     calibration : paragraphs that static int8 takes its ranges from.
+    way : 0 for the runtime's fastest, 1 for the next where it has one.
     """
-    _EXPORTERS[runtime](fp32, folder / EXPORTED[runtime].file, calibration)
+    _WAYS[runtime][way](fp32, folder / EXPORTED[runtime].file, calibration)
     return replace(fp32, runtime=EXPORTED[runtime].open(folder))
 
 
@@ -192,7 +206,7 @@ def _openvino(model: CamembertModel, path: Path, calibration: list[Paragraph]) -
     openvino.save_model(_converted(model), path, compress_to_fp16=False)
 
 
-def _openvino_int8(model: CamembertModel, path: Path, calibration: list[Paragraph]) -> None:
+def _openvino_static_int8(model: CamembertModel, path: Path, calibration: list[Paragraph]) -> None:
     """Static quantisation by NNCF: ranges of activations from the calibration paragraphs."""
     import nncf
     import openvino
@@ -213,6 +227,25 @@ def _openvino_int8(model: CamembertModel, path: Path, calibration: list[Paragrap
             model_type=nncf.ModelType.TRANSFORMER,
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(inputs),
+        )
+    openvino.save_model(quantized, path, compress_to_fp16=False)
+
+
+def _openvino_dynamic_int8(
+    model: CamembertModel,
+    path: Path,
+    calibration: list[Paragraph],  # noqa: ARG001
+) -> None:
+    """Weights of matrices by channel once; OpenVINO quantises activations by token, in groups."""
+    import nncf
+    import openvino
+
+    nncf.set_log_level(logging.ERROR)
+    with redirect_stdout(sys.stderr):
+        quantized = nncf.compress_weights(
+            _converted(model),
+            mode=nncf.CompressWeightsMode.INT8_ASYM,
+            ignored_scope=nncf.IgnoredScope(types=["Gather"], validate=False),  # embeddings
         )
     openvino.save_model(quantized, path, compress_to_fp16=False)
 
@@ -238,9 +271,11 @@ def _traced(model: CamembertModel) -> tuple[Any, dict[str, torch.Tensor]]:
     return encoder, {name: torch.ones(_EXAMPLE, dtype=torch.int64) for name in names}
 
 
-_EXPORTERS: dict[str, Callable[[CamembertModel, Path, list[Paragraph]], None]] = {
-    "onnx": _onnx,
-    "onnx-int8": _onnx_int8,
-    "openvino": _openvino,
-    "openvino-int8": _openvino_int8,
+# Of each runtime the fastest first. Static ranges are one for all tokens, and cost some encoders
+# too many labels.
+_WAYS: dict[str, tuple[Callable[[CamembertModel, Path, list[Paragraph]], None], ...]] = {
+    "onnx": (_onnx,),
+    "onnx-int8": (_onnx_int8,),
+    "openvino": (_openvino,),
+    "openvino-int8": (_openvino_static_int8, _openvino_dynamic_int8),
 }
