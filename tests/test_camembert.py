@@ -3,12 +3,13 @@
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from inference import InputError, load
 from inference.artefact import read_model
@@ -18,6 +19,7 @@ from inference.sealed_folder import digest
 from inference.windows import Windows
 from tests.tiny_encoder import write_tiny_encoder
 from training import camembert as recipe_module
+from training.attention import drops_attention, plain_attention
 from training.camembert import CamembertRecipe, _groups
 from training.encoder import open_encoder
 from training.fit import fit
@@ -242,6 +244,38 @@ def test_lower_layers_learn_slower_or_not_at_all(encoder, taxonomy, recipe):
     assert any("embeddings" in name for name in still)
     assert any("layer.0." in name for name in still)
     assert not any("layer.1." in name or "classifier" in name for name in still)
+
+
+@pytest.mark.parametrize("where", [True, False])
+def test_attention_is_plain_within_and_as_before_afterwards(encoder, taxonomy, where):
+    model = open_encoder(str(encoder), taxonomy).model
+    usual = model.config._attn_implementation
+    assert usual != "eager"
+
+    def interrupted():
+        with plain_attention(model, where=where):
+            assert (model.config._attn_implementation == "eager") == where
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert model.config._attn_implementation == usual
+
+
+def test_dropout_of_the_attention_is_seen_under_both_its_names():
+    for architecture, name in (
+        ("camembert", "attention_probs_dropout_prob"),
+        ("modernbert", "attention_dropout"),
+    ):
+        for share in (0.0, 0.1):
+            config = AutoConfig.for_model(architecture, **{name: share})
+            assert drops_attention(SimpleNamespace(config=config)) == (share > 0)
+
+
+def test_the_card_says_what_exchanged_countries_change_beside_the_linear_none(written):
+    card = (written / "card.md").read_text()
+    assert "| countries exchanged |" in card
+    assert "With the countries exchanged a linear model changes no label" in card
 
 
 def test_options_of_the_loss_change_what_is_learned(short):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +24,11 @@ from inference.errors import InputError
 from inference.runtimes import TorchRuntime, has_bfloat16, has_segments
 from inference.taxonomy import Axis, Taxonomy
 from inference.windows import WindowCutter, Windows, batches_by_length
+from training.attention import drops_attention, plain_attention
 from training.checkpoint import Checkpoint
 from training.corpus import LabelledCorpus
 from training.country_exchange import country_exchange
-from training.encoder import PretrainedEncoder, name_of, open_encoder, plain_attention
+from training.encoder import PretrainedEncoder, name_of, open_encoder
 from training.folds import article_folds
 from training.metrics import macro_f1
 from training.perturbations import COUNTRIES
@@ -153,10 +153,9 @@ class CamembertRecipe:
         checkpoint = Checkpoint(self.checkpoint, run.fingerprint())
         resumed = checkpoint.load(resume=self.resume)
         try:
-            # Where attention drops out, torch's own takes a slow detour on a processor.
             on_cpu = run.model().runtime.device.type == "cpu"  # type: ignore[attr-defined]
-            slow = on_cpu and _drops_attention(opened.model.config)
-            with plain_attention(opened.model) if slow else nullcontext():
+            slow = on_cpu and drops_attention(opened.model)
+            with plain_attention(opened.model, where=slow):
                 best = run.train(checkpoint, resumed, report, track)
 
             # 4) Take the best weights, or the average; predict the slice.
@@ -455,11 +454,6 @@ class _Loss:
                 ).mean(dim=1)
             total = total + axis_weight * (each * weight).sum() * share
         return total
-
-
-def _drops_attention(config: Any) -> bool:
-    names = ("attention_probs_dropout_prob", "attention_dropout")
-    return any(getattr(config, name, 0) for name in names)
 
 
 def _groups(encoder: Any, recipe: CamembertRecipe) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from inference.taxonomy import Taxonomy
 from training.card_limits import limits
 from training.markdown import bullets, code, folded, table, words_table
 from training.measured import Measured
+from training.perturbations import NAMES_MASKED
 
 _NOT_RECORDED = "Not recorded."
 _INTERVALS = (
@@ -243,6 +244,8 @@ def _robustness(manifest: _Entries) -> Iterator[str]:
         shares = (_figure(found["axes"][axis]) for axis in axes)
         rows.append((change, f"{found['changed']:.3f}", *shares, most))
     yield table(("change", "texts it changes", *axes, "most affected label"), rows)
+    if manifest.get("kind") == "camembert":
+        yield f"With the countries exchanged a linear model changes no label: {NAMES_MASKED}."
     if len(robustness) == 1:
         yield (
             "Nothing else was tried when the model was fitted; `posture-train evaluate` tries "

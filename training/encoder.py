@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,17 +86,6 @@ def open_encoder(name: str, taxonomy: Taxonomy) -> PretrainedEncoder:
         raise InputError(msg)
     _check_tokenizer(name, tokenizer, model.config.vocab_size)
     return PretrainedEncoder(model, tokenizer, _window(model.config), model.config.pad_token_id)
-
-
-@contextmanager
-def plain_attention(encoder: Any) -> Iterator[None]:
-    """Let an encoder of transformers compute attention step by step, not by a function of torch."""
-    usual = encoder.config._attn_implementation  # noqa: SLF001 - transformers has no other way
-    encoder.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        encoder.set_attn_implementation(usual)
 
 
 def name_of(encoder: str) -> str:

@@ -25,8 +25,8 @@ from inference.scorer import Scorer
 from inference.windows import WindowCutter
 from tests.benchmarks.process import command_path, peak_memory
 from tests.tiny_encoder import write_tiny_encoder
+from training.attention import plain_attention
 from training.corpus import LabelledCorpus
-from training.encoder import plain_attention
 from training.runtime_export import write_runtime
 
 _BASE = {

@@ -28,7 +28,8 @@ from training.runtime_export import export
 @click.option(
     "--int8",
     is_flag=True,
-    help="Round weights and activations to 8 bits: dynamically for onnx, statically for openvino.",
+    help="Round weights and activations to 8 bits: dynamically for onnx; for openvino statically, "
+    "or dynamically where that changes too many labels.",
 )
 @format_option
 def command(folder: Path, corpus: Path, runtime: str, int8: bool, format_: str | None) -> None:

@@ -25,6 +25,8 @@ from training.corpus import LabelledCorpus
 from training.corpus_record import Background
 from training.fit import fit
 from training.linear import LinearRecipe
+from training.measured import Measured
+from training.perturbations import COUNTRIES, NAMES_MASKED
 from training.recipe import Recipe
 from training.report_sections import main_section
 from training.report_terminal import print_sections
@@ -160,7 +162,14 @@ def command(
     own = fitted.held_out["model"]
     told = f"On {own.n_paragraphs} held-out paragraphs of {own.n_articles} articles:"
     print_sections([told], [main_section(fitted.held_out)])
+    print(_countries(fitted.provenance.robustness[COUNTRIES]["axes"], model))
     say(f"all measures: posture-train evaluate {output} {corpus}")
+
+
+def _countries(axes: Mapping[str, Any], model: str) -> str:
+    shares = ", ".join(f"{axis} {Measured.from_dict(found)}" for axis, found in axes.items())
+    linear = f"; a linear model: 0, since {NAMES_MASKED}" if model == "camembert" else ""
+    return f"Share of paragraphs whose labels change with the countries exchanged: {shares}{linear}"
 
 
 def _command(model: str, seed: int, given: Mapping[str, Any], *, own_taxonomy: bool) -> str:

@@ -1,0 +1,29 @@
+"""How transformers computes an encoder's attention: step by step, or in a function of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")  # BERT's and ModernBERT's name
+
+
+@contextmanager
+def plain_attention(encoder: Any, *, where: bool = True) -> Iterator[None]:
+    """Let an encoder compute attention step by step, and as before afterwards.
+
+    where : False leaves it as it is.
+    """
+    usual = encoder.config._attn_implementation  # noqa: SLF001 - transformers has no other way
+    if where:
+        encoder.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        encoder.set_attn_implementation(usual)
+
+
+def drops_attention(encoder: Any) -> bool:
+    """Whether it has dropout in its attention, for which torch's function is slow on a CPU."""
+    return any(getattr(encoder.config, name, 0) for name in _DROPOUTS)
