@@ -20,9 +20,12 @@ from inference.windows import Windows
 from tests.tiny_encoder import write_tiny_encoder
 from training import camembert as recipe_module
 from training.attention import drops_attention, plain_attention
-from training.camembert import CamembertRecipe, _groups
+from training.camembert import CamembertRecipe
 from training.encoder import open_encoder
+from training.encoder_loss import EncoderLoss
 from training.fit import fit
+from training.learning_check import NothingLearnedError, check_learned
+from training.learning_rates import parameter_groups
 from training.recipe import untracked
 
 LONG = " ".join(f"La frégate {i} appareille." for i in range(120))
@@ -55,7 +58,7 @@ def recipe(encoder):
 @pytest.fixture
 def short(small_corpus, recipe, monkeypatch):
     """A run of two epochs on fifteen articles: too short to learn, which is not asked here."""
-    monkeypatch.setattr(recipe_module, "_check_learned", lambda found, kept: None)
+    monkeypatch.setattr(recipe_module, "check_learned", lambda found, kept: None)
     first = list(dict.fromkeys(small_corpus.article_ids))[:15]
     few = small_corpus.where(small_corpus.table["article_id"].isin(first))
     return few, replace(recipe, epochs=2)
@@ -65,7 +68,7 @@ def short(small_corpus, recipe, monkeypatch):
 def fitted(small_corpus, recipe):
     """Whether so short a run learns is not asked here."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(recipe_module, "_check_learned", lambda found, kept: None)
+        patched.setattr(recipe_module, "check_learned", lambda found, kept: None)
         return fit(small_corpus, recipe)
 
 
@@ -199,7 +202,7 @@ def test_a_run_that_had_stopped_early_is_not_gone_on_with(short, tmp_path):
 def test_a_paragraph_weighs_its_weight_whatever_its_windows_and_its_batch(small_corpus, recipe):
     two = small_corpus.where(np.arange(len(small_corpus)) < 2)
     two = replace(two, labels=np.vstack([two.labels[:1]] * 2))
-    loss_of = recipe_module._Loss(two, recipe, "cpu")
+    loss_of = EncoderLoss(two, recipe, "cpu")
     windows = Windows([[0]] * 5, [[0]] * 5, np.array([0, 1, 1, 1, 1]))
     logits = torch.zeros((5, two.labels.shape[1]), requires_grad=True)
     for batch in (np.array([0]), np.array([1, 2, 3, 4])):
@@ -230,16 +233,17 @@ def test_the_average_of_weights_is_their_mean():
 def test_lower_layers_learn_slower_or_not_at_all(encoder, taxonomy, recipe):
     model = open_encoder(str(encoder), taxonomy).model
     rate = {}
-    for group in _groups(model, replace(recipe, layer_decay=0.5, learning_rate=1.0)):
+    for group in parameter_groups(model, replace(recipe, layer_decay=0.5, learning_rate=1.0)):
         for parameter in group["params"]:
             rate[id(parameter)] = group["highest"]
     named = {name: rate[id(p)] for name, p in model.named_parameters()}
     assert named["classifier.dense.weight"] == named["roberta.encoder.layer.1.output.dense.weight"]
     assert named["roberta.encoder.layer.0.output.dense.weight"] == 0.5
     assert named["roberta.embeddings.word_embeddings.weight"] == 0.25
-    decayed = {id(p) for g in _groups(model, recipe) if g["weight_decay"] for p in g["params"]}
+    groups = parameter_groups(model, recipe)
+    decayed = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
     assert all((p.ndim > 1) == (id(p) in decayed) for p in model.parameters())
-    _groups(model, replace(recipe, frozen_layers=1))
+    parameter_groups(model, replace(recipe, frozen_layers=1))
     still = {name for name, p in model.named_parameters() if not p.requires_grad}
     assert any("embeddings" in name for name in still)
     assert any("layer.0." in name for name in still)
@@ -315,6 +319,17 @@ def test_an_encoder_that_learns_nothing_gives_no_folder(small_corpus, recipe, tm
     with pytest.raises(InputError, match=r"did not learn \w+: it says .* of every one of"):
         fit(small_corpus, replace(recipe, learning_rate=1e-12, checkpoint=tmp_path / "c"))
     assert not (tmp_path / "c").exists()
+
+
+def test_probabilities_that_hardly_differ_are_nothing_learned(small_corpus):
+    noise = np.random.default_rng(0).uniform(-1, 1, small_corpus.labels.shape)
+    topics = small_corpus.taxonomy.spans()[0][1]
+    stuck = np.where(small_corpus.labels, 0.95, 0.05)
+    stuck[:, topics] = 0.5 + 0.01 * noise[:, topics]
+    with pytest.raises(NothingLearnedError, match=r"topic: it says nearly the same \(± 0.010\) of"):
+        check_learned(stuck, small_corpus)
+    stuck[:, topics] = 0.5 + 0.2 * noise[:, topics]  # no better, but not one thing
+    check_learned(stuck, small_corpus)
 
 
 def test_an_unknown_axis_is_named(small_corpus, recipe):

@@ -1,14 +1,12 @@
 """The CamemBERT recipe: an encoder fine-tuned by a loop that can be read from top to bottom.
 
-AdamW with decoupled weight decay (Loshchilov and Hutter 2019), layer-wise decay of the learning
-rate (Howard and Ruder 2018, section 3.2, as a factor a layer), early stopping on a slice of the
+AdamW with decoupled weight decay (Loshchilov and Hutter 2019), early stopping on a slice of the
 training articles, and, on request, the average of several runs (Wortsman et al. 2022, "Model
 soups", section 3.1).
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -22,14 +20,22 @@ from inference.article import Paragraph
 from inference.camembert import CamembertModel
 from inference.errors import InputError
 from inference.runtimes import TorchRuntime, has_bfloat16, has_segments
-from inference.taxonomy import Axis, Taxonomy
 from inference.windows import WindowCutter, Windows, batches_by_length
 from training.attention import drops_attention, plain_attention
-from training.checkpoint import Checkpoint
+from training.checkpoint import Checkpoint, random_state, set_random_state
 from training.corpus import LabelledCorpus
 from training.country_exchange import country_exchange
 from training.encoder import PretrainedEncoder, name_of, open_encoder
+from training.encoder_loss import EncoderLoss
 from training.folds import article_folds
+from training.learning_check import (
+    NothingLearnedError,
+    check_finite,
+    check_learned,
+    cross_entropy,
+    plain_decision,
+)
+from training.learning_rates import parameter_groups, rate_share
 from training.metrics import macro_f1
 from training.perturbations import COUNTRIES
 from training.recipe import Learned, Report, Track
@@ -47,14 +53,7 @@ ENCODERS = (
 
 COMBINATIONS = ("best", "average")
 
-_LAYER = re.compile(r"\.layers?\.(\d+)\.")
-# The second is DeBERTa's norm of its relative positions.
-_EMBEDDING = re.compile(r"embedding|\.encoder\.LayerNorm\.")
 _BUCKET = 50  # batches whose windows are sorted by length together, and then shuffled
-
-
-class NothingLearnedError(InputError):
-    """A run that must not become a model: its loss is no number, or it says one thing of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ class CamembertRecipe:
             opened.model.load_state_dict(chosen["weights"])
             model = run.model()
             found = model.predict_proba(kept.paragraphs)
-            _check_learned(found, kept)
+            check_learned(found, kept)
         except NothingLearnedError:
             checkpoint.delete()  # there is nothing to go on with
             raise
@@ -240,8 +239,9 @@ class _Run:
         device = model.runtime.device  # type: ignore[attr-defined]
         reduced = has_bfloat16(device) if recipe.reduced is None else recipe.reduced
         autocast = torch.autocast(device.type, torch.bfloat16, enabled=reduced)
-        optimizer = torch.optim.AdamW(_groups(encoder, recipe), lr=recipe.learning_rate, fused=True)
-        loss_of = _Loss(self.seen, recipe, device)
+        groups = parameter_groups(encoder, recipe)
+        optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
+        loss_of = EncoderLoss(self.seen, recipe, device)
         best, first_epoch, first_batch = self._restored(state, optimizer)
         if best and not first_batch and first_epoch - 1 - best["epoch"] >= recipe.patience:
             return best  # it had stopped already
@@ -262,7 +262,7 @@ class _Run:
                 "best": best,
                 "epoch": epoch,
                 "batch": batch,
-                "random": _random_state(),
+                "random": random_state(),
             }
             checkpoint.save({"done": done, "state": own})
 
@@ -275,13 +275,13 @@ class _Run:
         ):
             progress = (epoch + (i + 1) / n_batches) / recipe.epochs
             for group in optimizer.param_groups:
-                group["lr"] = group["highest"] * _rate(progress, recipe.warm_up)
+                group["lr"] = group["highest"] * rate_share(progress, recipe.warm_up)
 
             # Forward and backward
             with autocast:
                 logits = self._logits(windows, batch, device)
             summed = loss_of(logits.float(), windows, batch, n_batches)
-            self._check_finite(summed)
+            check_finite(summed.item(), recipe.learning_rate)
             (summed / min(recipe.accumulate, n_batches - i + i % recipe.accumulate)).backward()
             losses.append(summed.item())
             n_done += len(set(windows.paragraph[batch].tolist()))
@@ -325,7 +325,7 @@ class _Run:
             return {}, 0, 0
         self.opened.model.load_state_dict(state["weights"])
         optimizer.load_state_dict(state["optimizer"])
-        _set_random_state(state["random"])
+        set_random_state(state["random"])
         return state["best"], state["epoch"], state["batch"]
 
     def _steps(
@@ -360,23 +360,15 @@ class _Run:
         windows = self.cutter().windows(paragraphs)
         return windows, _shuffled_batches(windows.lengths, self.recipe.tokens_per_batch, rng)
 
-    def _check_finite(self, loss: torch.Tensor) -> None:
-        if not np.isfinite(loss.item()):
-            msg = (
-                f"the loss is {loss.item()}; nothing was written; try a lower --learning-rate than "
-                f"{self.recipe.learning_rate:g}"
-            )
-            raise NothingLearnedError(msg)
-
     def _slice_scores(self, model: CamembertModel) -> tuple[float, float]:
         """Macro-F1 at the plainest rule (0.5, or the largest), and loss: means over the axes."""
         self.opened.model.eval()
         found = model.predict_proba(self.kept.paragraphs)
         self.opened.model.train()
         taxonomy, labels = self.kept.taxonomy, self.kept.labels
-        macro = macro_f1(_plain_decision(found, taxonomy), labels, taxonomy)
+        macro = macro_f1(plain_decision(found, taxonomy), labels, taxonomy)
         losses = [
-            _cross_entropy(found[:, span], labels[:, span], axis) for axis, span in taxonomy.spans()
+            cross_entropy(found[:, span], labels[:, span], axis) for axis, span in taxonomy.spans()
         ]
         return float(np.mean(list(macro.values()))), float(np.mean(losses))
 
@@ -397,101 +389,6 @@ def _exchanged(paragraphs: list[Paragraph], rng: np.random.Generator) -> list[Pa
     ]
 
 
-class _Loss:
-    """Binary cross-entropy on axes where any number of labels may apply, cross-entropy on others.
-
-    Each axis's loss is a mean over labels (or is one number), so that axes weigh alike whatever
-    their number of labels. A paragraph of several windows weighs as much as one of a single one.
-    """
-
-    def __init__(self, corpus: LabelledCorpus, recipe: CamembertRecipe, device: Any) -> None:
-        import torch
-
-        self.spans = corpus.taxonomy.spans()
-        self.axis_weights = [recipe.axis_weights.get(axis.name, 1.0) for axis, _ in self.spans]
-        self.smoothing = recipe.label_smoothing
-        self.labels = torch.from_numpy(corpus.labels.astype(np.float32)).to(device)
-        weight = np.where(corpus.table["passage"], recipe.passage_weight, 1.0)
-        self.weight = torch.from_numpy(weight.astype(np.float32)).to(device)
-        rarity = np.ones(corpus.labels.shape[1], np.float32)
-        if recipe.class_weights:
-            share = corpus.labels.mean(axis=0)
-            for axis, span in self.spans:
-                odds = share[span] if axis.exclusive else share[span] / (1 - share[span])
-                rarity[span] = odds**-0.5
-                if axis.exclusive:
-                    rarity[span] /= (share[span] * rarity[span]).sum()
-        self.rarity = torch.from_numpy(rarity).to(device)
-
-    def __call__(
-        self, logits: torch.Tensor, windows: Windows, batch: NDArray[np.int64], n_batches: int
-    ) -> torch.Tensor:
-        """Loss of a batch's windows, from logits (n_windows, n_columns).
-
-        Divided by a constant, not by the batch's own weight: batches are of one length, so that a
-        paragraph in a batch of few long ones would weigh more. The mean over an epoch's batches is
-        the weighted mean over its paragraphs.
-        """
-        import torch
-        from torch.nn import functional
-
-        of = windows.paragraph[batch]
-        n_windows = np.bincount(windows.paragraph)[of]
-        rows = torch.from_numpy(of).to(logits.device)
-        weight = self.weight[rows] / torch.from_numpy(n_windows).to(logits.device)
-        share = n_batches / self.weight.sum()
-        total = logits.new_zeros(())
-        for (axis, span), axis_weight in zip(self.spans, self.axis_weights, strict=True):
-            target, scores = self.labels[rows, span], logits[:, span]
-            if axis.exclusive:
-                target = target * (1 - self.smoothing) + self.smoothing / target.shape[1]
-                rare = (self.labels[rows, span] * self.rarity[span]).sum(dim=1)
-                each = -(target * functional.log_softmax(scores, dim=1)).sum(dim=1) * rare
-            else:
-                target = target * (1 - self.smoothing) + self.smoothing / 2
-                each = functional.binary_cross_entropy_with_logits(
-                    scores, target, pos_weight=self.rarity[span], reduction="none"
-                ).mean(dim=1)
-            total = total + axis_weight * (each * weight).sum() * share
-        return total
-
-
-def _groups(encoder: Any, recipe: CamembertRecipe) -> list[dict[str, Any]]:
-    """Parameters by layer: each with its highest learning rate, and no decay for vectors."""
-    layers = {int(m[1]) for name, _ in encoder.named_parameters() if (m := _LAYER.search(name))}
-    n_layers = max(layers, default=-1) + 1
-    if recipe.frozen_layers > n_layers or (not n_layers and recipe.layer_decay != 1):
-        msg = (
-            f"{recipe.encoder}: found {n_layers} layers by their names; expected as many as "
-            "--freeze-layers, and some for --layer-decay other than 1; leave both at 0 and 1"
-        )
-        raise InputError(msg)
-    groups: dict[tuple[int, bool], list[Any]] = {}
-    for name, parameter in encoder.named_parameters():
-        found = _LAYER.search(name)
-        # 0 for embeddings, 1 to n for layers, n + 1 for the head
-        depth = int(found[1]) + 1 if found else 0 if _EMBEDDING.search(name) else n_layers + 1
-        if depth <= recipe.frozen_layers and recipe.frozen_layers:
-            parameter.requires_grad_(requires_grad=False)
-            continue
-        groups.setdefault((depth, parameter.ndim > 1), []).append(parameter)
-    return [
-        {
-            "params": own,
-            "weight_decay": recipe.weight_decay if is_matrix else 0.0,
-            "highest": recipe.learning_rate * recipe.layer_decay ** max(0, n_layers - depth),
-        }
-        for (depth, is_matrix), own in groups.items()
-    ]
-
-
-def _rate(progress: float, warm_up: float) -> float:
-    """Linear from 0 to 1 over `warm_up` of the way, then linear to 0."""
-    if progress < warm_up:
-        return progress / warm_up
-    return (1 - progress) / (1 - warm_up)
-
-
 def _shuffled_batches(
     lengths: NDArray[np.int64], tokens_per_batch: int, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
@@ -505,48 +402,6 @@ def _shuffled_batches(
         for chosen in batches_by_length(lengths[part], tokens_per_batch)
     ]
     return [batches[i] for i in rng.permutation(len(batches))]
-
-
-def _plain_decision(found: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np.bool_]:
-    applies = found >= 0.5
-    for axis, span in taxonomy.spans():
-        if axis.exclusive:
-            best = found[:, span].argmax(axis=1)
-            applies[:, span] = np.arange(len(axis.labels)) == best[:, None]
-    return applies
-
-
-def _check_learned(found: NDArray[np.float64], kept: LabelledCorpus) -> None:
-    """Refuse a model that says one thing of all, and no better than the labels' shares say it."""
-    if not np.isfinite(found).all():
-        msg = (
-            "the encoder's probabilities are no numbers; nothing was written; lower --learning-rate"
-        )
-        raise NothingLearnedError(msg)
-    shares = np.tile(kept.labels.mean(axis=0), (len(kept), 1))
-    applies = _plain_decision(found, kept.taxonomy)
-    for axis, span in kept.taxonomy.spans():
-        label = kept.labels[:, span]
-        if (applies[:, span] != applies[0, span]).any() or (label == label[0]).all():
-            continue
-        own, least = (_cross_entropy(p[:, span], label, axis) for p in (found, shares))
-        if own >= least:
-            said = [code for code, yes in zip(axis.codes, applies[0, span], strict=True) if yes]
-            msg = (
-                f"the encoder did not learn {axis.name}: it says {'|'.join(said) or 'none'} of "
-                f"every one of {len(found)} paragraphs of the slice, at a loss of {own:.3f}, where "
-                f"the labels' shares alone give {least:.3f}; nothing was written; try a higher "
-                "--learning-rate, more --epochs, --class-weights, or another --encoder"
-            )
-            raise NothingLearnedError(msg)
-
-
-def _cross_entropy(found: NDArray[np.float64], label: NDArray[np.bool_], axis: Axis) -> float:
-    """Mean over paragraphs, and over labels where any number may apply: ln 2 at probability 0.5."""
-    clipped = np.clip(found, 1e-12, 1 - 1e-12)
-    if axis.exclusive:
-        return float(-np.log(clipped[label]).mean())
-    return float(-np.log(np.where(label, clipped, 1 - clipped)).mean())
 
 
 def _goodness(best: dict[str, Any]) -> tuple[float, float]:
@@ -566,18 +421,3 @@ def _average(best: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _copied(encoder: Any) -> dict[str, Any]:
     return {name: tensor.detach().cpu().clone() for name, tensor in encoder.state_dict().items()}
-
-
-def _random_state() -> dict[str, Any]:
-    import torch
-
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state(), "cuda": cuda}
-
-
-def _set_random_state(state: dict[str, Any]) -> None:
-    import torch
-
-    torch.set_rng_state(state["cpu"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])

@@ -72,3 +72,20 @@ class Checkpoint:
         """Remove the file of a run that has ended."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def random_state() -> dict[str, Any]:
+    """State of torch's generators, on the processor and on each GPU."""
+    import torch
+
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Put back what `random_state` gave."""
+    import torch
+
+    torch.set_rng_state(state["cpu"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])

@@ -17,9 +17,10 @@ from pathlib import Path
 from inference.scorer import Scorer
 from inference.taxonomy import Taxonomy
 from training.calibrate import calibrated
-from training.camembert import CamembertRecipe, NothingLearnedError
+from training.camembert import CamembertRecipe
 from training.corpus import LabelledCorpus
 from training.encoder import open_encoder
+from training.learning_check import NothingLearnedError
 from training.linear import LinearRecipe
 from training.metrics import score
 from training.predictions import predict

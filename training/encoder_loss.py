@@ -1,0 +1,74 @@
+"""The loss that an encoder is fine-tuned on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from inference.windows import Windows
+    from training.camembert import CamembertRecipe
+    from training.corpus import LabelledCorpus
+
+
+class EncoderLoss:
+    """Binary cross-entropy on axes where any number of labels may apply, cross-entropy on others.
+
+    Each axis's loss is a mean over labels (or is one number), so that axes weigh alike whatever
+    their number of labels. A paragraph of several windows weighs as much as one of a single one.
+    """
+
+    def __init__(self, corpus: LabelledCorpus, recipe: CamembertRecipe, device: Any) -> None:
+        import torch
+
+        self.spans = corpus.taxonomy.spans()
+        self.axis_weights = [recipe.axis_weights.get(axis.name, 1.0) for axis, _ in self.spans]
+        self.smoothing = recipe.label_smoothing
+        self.labels = torch.from_numpy(corpus.labels.astype(np.float32)).to(device)
+        weight = np.where(corpus.table["passage"], recipe.passage_weight, 1.0)
+        self.weight = torch.from_numpy(weight.astype(np.float32)).to(device)
+        rarity = np.ones(corpus.labels.shape[1], np.float32)
+        if recipe.class_weights:
+            share = corpus.labels.mean(axis=0)
+            for axis, span in self.spans:
+                odds = share[span] if axis.exclusive else share[span] / (1 - share[span])
+                rarity[span] = odds**-0.5
+                if axis.exclusive:
+                    rarity[span] /= (share[span] * rarity[span]).sum()
+        self.rarity = torch.from_numpy(rarity).to(device)
+
+    def __call__(
+        self, logits: torch.Tensor, windows: Windows, batch: NDArray[np.int64], n_batches: int
+    ) -> torch.Tensor:
+        """Loss of a batch's windows, from logits (n_windows, n_columns).
+
+        Divided by a constant, not by the batch's own weight: batches are of one length, so that a
+        paragraph in a batch of few long ones would weigh more. The mean over an epoch's batches is
+        the weighted mean over its paragraphs.
+        """
+        import torch
+        from torch.nn import functional
+
+        of = windows.paragraph[batch]
+        n_windows = np.bincount(windows.paragraph)[of]
+        rows = torch.from_numpy(of).to(logits.device)
+        weight = self.weight[rows] / torch.from_numpy(n_windows).to(logits.device)
+        share = n_batches / self.weight.sum()
+        total = logits.new_zeros(())
+        for (axis, span), axis_weight in zip(self.spans, self.axis_weights, strict=True):
+            target, scores = self.labels[rows, span], logits[:, span]
+            if axis.exclusive:
+                target = target * (1 - self.smoothing) + self.smoothing / target.shape[1]
+                rare = (self.labels[rows, span] * self.rarity[span]).sum(dim=1)
+                each = -(target * functional.log_softmax(scores, dim=1)).sum(dim=1) * rare
+            else:
+                target = target * (1 - self.smoothing) + self.smoothing / 2
+                each = functional.binary_cross_entropy_with_logits(
+                    scores, target, pos_weight=self.rarity[span], reduction="none"
+                ).mean(dim=1)
+            total = total + axis_weight * (each * weight).sum() * share
+        return total
