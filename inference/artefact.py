@@ -135,10 +135,20 @@ def read_model(folder: Path, backend: Backend = Backend()) -> StoredModel:
     if not close:
         msg = (
             f"{folder}: the model gives other probabilities here than where it was written; "
-            "expected the golden predictions of its manifest; fit it again with this version"
+            f"expected the golden predictions of its manifest; {opened.remedy}"
         )
         raise InputError(msg)
     return StoredModel(scorer, provenance, manifest.get("runtimes", {}))
+
+
+def read_taxonomy(folder: Path) -> Taxonomy:
+    """The taxonomy of a model folder whose model need not open; raises InputError as above."""
+    where = str(folder / MANIFEST)
+    content = read_sealed(folder).get("taxonomy")
+    if not isinstance(content, dict):
+        msg = f"{where}: not a whole manifest (no taxonomy); fit the model again"
+        raise InputError(msg)
+    return Taxonomy.from_dict(content, where)
 
 
 def write_model(
@@ -233,11 +243,15 @@ def _check_numbers(scorer: Scorer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A model, what it gave for the golden texts where it was written, and how near it must be."""
+    """A model, what it gave for the golden texts where it was written, and how near it must be.
+
+    remedy : what to do where it is not.
+    """
 
     model: ParagraphModel
     golden: list[list[float]]
     tolerance: float
+    remedy: str = "fit it again with this version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,13 +370,17 @@ def _read_camembert(
         raise InputError(msg)
     runtime = EXPORTED[name].open(folder)
     model = CamembertModel(taxonomy, cutter, runtime, own["padding"])
-    return _Opened(model, exported[name]["golden"], 0.05)
+    remedy = f"export {name} again, or choose --runtime torch"
+    return _Opened(model, exported[name]["golden"], 0.05, remedy)
 
 
 def _fastest(exported: Mapping[str, Any]) -> str:
     """The fastest exported runtime whose library is installed; torch where there is none."""
-    usable = [n for n, one in EXPORTED.items() if n in exported and is_installed(one.library)]
-    return usable[0] if usable else "torch"
+    there = [name for name in EXPORTED if name in exported]
+    usable = [name for name in there if is_installed(EXPORTED[name].library)]
+    if usable or not there or is_installed("torch"):
+        return usable[0] if usable else "torch"
+    return there[0]  # which says what to install: less than torch
 
 
 # A new model kind is one line here.

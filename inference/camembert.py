@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import numpy as np
 
 from inference.errors import InputError
 from inference.model import probabilities
+from inference.runtimes import need, readable
 from inference.windows import WindowCutter, batches_by_length
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ PROBES = (
     "Cœur, naïveté, maïs, dû, ça\u00a0: 5\u202f200\u00a0km².",
 )
 
+_BLOCK = 500_000  # characters; their tokens take some 50 MB
+
 
 @dataclass(frozen=True, slots=True)
 class CamembertModel:
@@ -37,14 +40,20 @@ class CamembertModel:
     cutter : makes windows of paragraphs and their context.
     padding : id of the token that fills a batch up.
 
-    A row is the same whatever its neighbours, to rounding. Dynamic int8 rounds by the batch, so
-    there a neighbour can move a logit by some hundredths.
+    A row is the same whatever its neighbours, to rounding. ONNX Runtime's dynamic int8 rounds by
+    the batch, so there a neighbour can move a probability; `posture-train export` measures how
+    many labels that changes.
     """
 
     taxonomy: Taxonomy
     cutter: WindowCutter
     runtime: Runtime
     padding: int
+
+    @property
+    def at_once(self) -> int:
+        """See `ParagraphModel`: some twenty batches of paragraphs of a hundred tokens."""
+        return max(1, self.runtime.tokens_per_batch // 5)
 
     def predict_proba(self, paragraphs: Sequence[Paragraph]) -> NDArray[np.float64]:
         """See `ParagraphModel`."""
@@ -56,12 +65,14 @@ class CamembertModel:
         Of a paragraph's several windows, the largest logit of a label counts where any number of
         labels may apply, since one passage is enough; on an exclusive axis their mean does.
         """
+        found = [self._logits(block) for block in _blocks(paragraphs)]
+        return np.concatenate([np.empty((0, self.taxonomy.n_columns)), *found])
+
+    def _logits(self, paragraphs: Sequence[Paragraph]) -> NDArray[np.float64]:
         windows = self.cutter.windows(paragraphs)
         found = np.empty((len(windows), self.taxonomy.n_columns))
         for batch in batches_by_length(windows.lengths, self.runtime.tokens_per_batch):
             found[batch] = self.runtime(*windows.padded(batch, self.padding))
-        if not len(windows):
-            return found
         starts = np.flatnonzero(np.diff(windows.paragraph, prepend=-1))
         n_windows = np.diff(starts, append=len(windows))[:, None]
         pooled = np.empty((len(starts), self.taxonomy.n_columns))
@@ -73,14 +84,30 @@ class CamembertModel:
         return pooled
 
 
-def read_tokenizer(path: Path) -> Tokenizer:
-    """Open a `tokenizer.json`, without the truncation and padding that may be set in it."""
-    from inference.runtimes import need
+def _blocks(paragraphs: Sequence[Paragraph]) -> Iterator[Sequence[Paragraph]]:
+    """Paragraphs of at most `_BLOCK` characters together, or one: a block's tokens take memory."""
+    start, size = 0, 0
+    for i, own in enumerate(paragraphs):
+        n = len(own.text) + len(own.heading) + len(own.preceding)
+        if i > start and size + n > _BLOCK:
+            yield paragraphs[start:i]
+            start, size = i, 0
+        size += n
+    if paragraphs:
+        yield paragraphs[start:]
 
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Open a `tokenizer.json` as `plain` has it; raises InputError where it cannot be read."""
     need("tokenizers", extra="onnx")
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(path))
+    with readable(path, "tokenizers"):
+        return plain(Tokenizer.from_file(str(path)))
+
+
+def plain(tokenizer: Tokenizer) -> Tokenizer:
+    """The same without the truncation and padding that may be set in it."""
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

@@ -78,6 +78,11 @@ class LinearModel:
         self._claims = np.zeros(1 << _MEMORY_BITS, np.int64)
         self._lock = threading.Lock()
 
+    @property
+    def at_once(self) -> int:
+        """See `ParagraphModel`."""
+        return _BLOCK_PARAGRAPHS
+
     def predict_proba(self, paragraphs: Sequence[Paragraph]) -> NDArray[np.float64]:
         """See `ParagraphModel`."""
         logits = self.logits([paragraph.text for paragraph in paragraphs])

@@ -26,6 +26,11 @@ class ParagraphModel(Protocol):
         """What the columns mean."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """How many paragraphs of a stream to give it at once: more are no faster."""
+        ...
+
     def predict_proba(self, paragraphs: Sequence[Paragraph]) -> NDArray[np.float64]:
         """Uncalibrated probabilities, shape (n_paragraphs, n_columns).
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -61,11 +63,12 @@ class TorchRuntime:
         name = device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
             self.device = torch.device(name)
-            torch.zeros(1, device=self.device)
-        except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch's own ways
+            torch.zeros(1, device=self.device).item()
+        except (RuntimeError, AssertionError, ImportError) as error:  # torch's own ways
+            reason = str(error).splitlines()[0].split(". ")[0]
             msg = (
-                f"--device {name}: torch cannot use it ({str(error).splitlines()[0]}); expected "
-                "cpu, cuda or another device of this machine"
+                f"--device {name}: torch cannot use it ({reason}); expected cpu, cuda or another "
+                "device of this machine"
             )
             raise InputError(msg) from error
         self.reduced = has_bfloat16(self.device) if reduced is None else reduced
@@ -110,9 +113,13 @@ def read_torch(folder: Path, device: str | None) -> TorchRuntime:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a load takes a second
-    encoder = AutoModelForSequenceClassification.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True
-    )
+    with readable(folder / "model.safetensors", "transformers"):
+        encoder = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,  # else transformers asks on standard input
+        )
     return TorchRuntime(encoder, device=device)
 
 
@@ -178,10 +185,26 @@ def need(*libraries: str, extra: str) -> None:
     """Raise InputError where a library that an extra brings is not installed."""
     if missing := [name for name in libraries if not is_installed(name)]:
         msg = (
-            f"this model needs {' and '.join(missing)}, which is not installed; "
+            f"this model needs {' and '.join(missing)}, not installed here; "
             f"install the extra: pip install -e '.[{extra}]'"
         )
         raise InputError(msg)
+
+
+@contextmanager
+def readable(path: Path, library: str) -> Iterator[None]:
+    """Raise InputError, with the library's version, where it cannot read a model's file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # each library has its own kinds
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        msg = (
+            f"{path}: {library} {version(library)} cannot read it ({reason}); expected what fit "
+            "or export wrote; install the version that the manifest names, or write it again"
+        )
+        raise InputError(msg) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +216,9 @@ class Exported:
     file: str
 
     def open(self, folder: Path) -> Runtime:
-        """Open the runtime's file in a model folder."""
-        return self.runtime(folder / self.file)
+        """Open the runtime's file in a model folder; raises InputError where it cannot be."""
+        with readable(folder / self.file, self.library):
+            return self.runtime(folder / self.file)
 
 
 # The fastest first, as measured by `make bench`.

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from inference.explanation import Explanation
     from inference.taxonomy import Taxonomy
 
-_CHUNK = 2_000  # paragraphs scored at once when articles stream through
-
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -88,13 +86,13 @@ class Scorer:
         return next(self.score_many([article]))
 
     def score_many(self, articles: Iterable[Article]) -> Iterator[ScoredArticle]:
-        """Label a stream of articles, about 2,000 paragraphs in memory at a time."""
+        """Label a stream of articles, as many at a time as hold `model.at_once` paragraphs."""
         waiting: list[Article] = []
         n_paragraphs = 0
         for article in articles:
             waiting.append(article)
             n_paragraphs += len(article.paragraphs)
-            if n_paragraphs >= _CHUNK or len(waiting) >= _CHUNK:
+            if max(n_paragraphs, len(waiting)) >= self.model.at_once:
                 yield from self._score_chunk(waiting)
                 waiting, n_paragraphs = [], 0
         yield from self._score_chunk(waiting)

@@ -73,19 +73,38 @@ def read_sealed(folder: Path) -> dict[str, Any]:
 def check_output(folder: Path) -> None:
     """Refuse, before any work is done, a place where a model folder must not be written.
 
-    Raises InputError for a file, and for a folder of something else than a model.
+    Raises InputError for a file, for a folder of something else than a model, and for a model's
+    folder with files that are none of its own.
     """
     if folder.exists() and not folder.is_dir():
         msg = (
             f"{folder}: is a file; expected a folder to write the model to; choose another --output"
         )
         raise InputError(msg)
-    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
+    if not folder.exists():
+        return
+    found = {path.name for path in folder.iterdir()}
+    if found and MANIFEST not in found:
         msg = (
             f"{folder}: the folder holds something that is no model; expected a new or empty "
             "folder or an old model to replace; choose another --output"
         )
         raise InputError(msg)
+    if foreign := sorted(found - _own_files(folder)):
+        msg = (
+            f"{folder}: holds {', '.join(foreign)}, which is no part of the model and would be "
+            "lost with the old folder; move it elsewhere"
+        )
+        raise InputError(msg)
+
+
+def _own_files(folder: Path) -> set[str]:
+    """What the manifest lists, and the manifest; everything where it cannot be read."""
+    try:
+        listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        listed = [path.name for path in folder.iterdir()]
+    return {MANIFEST, *listed}
 
 
 def digest(manifest: Mapping[str, Any]) -> str:
@@ -105,8 +124,8 @@ def _replace(temporary: Path, folder: Path) -> None:
         temporary.rename(folder)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    folder.rename(old / "model")
     try:
+        folder.rename(old / "model")
         temporary.rename(folder)
     except BaseException:  # an interrupt, too, must leave one of the two
         if not folder.exists():

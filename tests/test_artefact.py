@@ -147,10 +147,35 @@ def test_a_failed_swap_puts_the_old_model_back(folder, small_model, monkeypatch)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
 
 
+def test_an_interrupted_swap_puts_the_old_model_back(folder, small_model, monkeypatch):
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    rename = Path.rename
+
+    def interrupted(self, target):
+        rename(self, target)
+        if self == folder:  # the old one has gone, the new one has not come
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        small_model.write(folder)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    assert [p.name for p in folder.parent.iterdir()] == ["model"]
+
+
 def test_an_old_model_is_replaced(folder, small_model):
-    (folder / "left-over.txt").write_text("old")
+    before = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(before.replace("topic", "theme"))
     small_model.write(folder)
-    assert not (folder / "left-over.txt").exists()
+    assert (folder / "manifest.json").read_text() == before
+    load(folder)
+
+
+def test_an_old_model_with_a_users_file_in_its_folder_is_left_alone(folder, small_model):
+    (folder / "notes.txt").write_text("years of work")
+    with pytest.raises(InputError, match=r"holds notes.txt, which is no part of the model.*move"):
+        small_model.write(folder)
+    assert (folder / "notes.txt").read_text() == "years of work"
     load(folder)
 
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,15 +16,16 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from inference import InputError, load
 from inference.artefact import read_model
 from inference.article import Paragraph
+from inference.model import probabilities
 from inference.runtimes import TorchRuntime
-from inference.sealed_folder import digest
-from inference.windows import Windows
+from inference.sealed_folder import _file_digest, digest
+from inference.windows import WindowCutter, Windows
 from tests.tiny_encoder import write_tiny_encoder
 from training import camembert as recipe_module
 from training.attention import drops_attention, plain_attention
 from training.camembert import CamembertRecipe
 from training.encoder import open_encoder
-from training.encoder_loss import EncoderLoss
+from training.encoder_loss import EncoderLoss, label_weights, unweighted
 from training.fit import fit
 from training.learning_check import NothingLearnedError, check_learned
 from training.learning_rates import parameter_groups
@@ -326,10 +329,56 @@ def test_probabilities_that_hardly_differ_are_nothing_learned(small_corpus):
     topics = small_corpus.taxonomy.spans()[0][1]
     stuck = np.where(small_corpus.labels, 0.95, 0.05)
     stuck[:, topics] = 0.5 + 0.01 * noise[:, topics]
-    with pytest.raises(NothingLearnedError, match=r"topic: it says nearly the same \(± 0.010\) of"):
+    with pytest.raises(NothingLearnedError, match="topic: it guesses at the labels of"):
         check_learned(stuck, small_corpus)
-    stuck[:, topics] = 0.5 + 0.2 * noise[:, topics]  # no better, but not one thing
+    stuck[:, topics] = np.where(small_corpus.labels[:, topics], 0.8, 0.3) + 0.1 * noise[:, topics]
     check_learned(stuck, small_corpus)
+
+
+def test_one_tone_of_all_is_nothing_learned_whatever_its_loss(small_corpus):
+    """A little surer of the right one, and yet it never says another."""
+    found = np.where(small_corpus.labels, 0.95, 0.05)
+    tones = small_corpus.taxonomy.spans()[1][1]
+    found[:, tones] = np.where(small_corpus.labels[:, tones], 0.3, 0.1)
+    found[:, tones.stop - 1] += 0.5
+    found[:, tones] /= found[:, tones].sum(axis=1, keepdims=True)
+    with pytest.raises(NothingLearnedError, match="tone: it says neutral of every one of"):
+        check_learned(found, small_corpus)
+
+
+def test_weights_of_labels_are_taken_out_of_probabilities(small_corpus, recipe):
+    weights = label_weights(small_corpus, replace(recipe, class_weights=True))
+    assert (label_weights(small_corpus, recipe) == 1).all()
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, small_corpus.labels.shape)
+    taxonomy = small_corpus.taxonomy
+    found = probabilities(logits + np.log(weights), taxonomy)
+    plain = unweighted(found, weights, taxonomy)
+    assert np.abs(plain - probabilities(logits, taxonomy)).max() < 1e-6
+
+
+def test_training_goes_on_while_the_loss_falls(short, monkeypatch):
+    """Macro-F1 of guesses stops no run, and chooses no weights."""
+    few, recipe = short
+    script = iter([(0.3, 0.9, 2), (0.1, 0.85, 2), (0.1, 0.8, 2), (0.2, 0.7, 0), (0.1, 0.75, 0)])
+
+    def scores(self, model):
+        macro, loss, n = next(script)
+        return {"macro_f1": macro, "loss": loss, "n_unlearned": n}
+
+    monkeypatch.setattr(recipe_module._Run, "_slice_scores", scores)
+    learned = replace(recipe, epochs=9, patience=1).learn(few, lambda _: None, untracked)
+    assert learned.training["epochs_run"] == [5]
+    assert learned.training["best_epoch"] == [4]
+
+
+@pytest.mark.parametrize(
+    "change", [{"axis_weights": {"tone": float("nan")}}, {"axis_weights": {"tone": -1.0}}]
+)
+def test_numbers_that_are_none_are_refused_at_once(short, change):
+    few, recipe = short
+    with pytest.raises(InputError, match="expected finite numbers, no weight below 0"):
+        replace(recipe, **change).learn(few, lambda _: None, untracked)
 
 
 def test_an_unknown_axis_is_named(small_corpus, recipe):
@@ -400,6 +449,22 @@ def test_rows_do_not_depend_on_order_batch_or_neighbours(model, small_corpus):
     assert np.abs(replace(model, runtime=small).logits(paragraphs(texts)) - together).max() < 1e-4
 
 
+def test_blocks_of_a_long_list_change_nothing(model, small_corpus, monkeypatch):
+    some = [*small_corpus.paragraphs[:30], *paragraphs(ODD)]
+    whole, seen = model.logits(some), []
+    cut = WindowCutter.windows
+
+    def spied(self, given):
+        seen.append(len(given))
+        return cut(self, given)
+
+    monkeypatch.setattr(WindowCutter, "windows", spied)
+    monkeypatch.setattr("inference.camembert._BLOCK", 2_000)  # characters: LONG alone has more
+    assert np.abs(model.logits(some) - whole).max() < 1e-4
+    assert len(seen) > 5
+    assert sum(seen) == len(some)
+
+
 def test_no_paragraph_gives_an_empty_result_of_the_right_shape(model, taxonomy):
     assert model.predict_proba([]).shape == (0, taxonomy.n_columns)
 
@@ -466,8 +531,6 @@ def test_weights_of_another_fit_are_refused(written, tmp_path):
         weights = load_file(path)
         weights["classifier.out_proj.weight"] += 3.0
         save_file(weights, path, metadata={"format": "pt"})
-        from inference.sealed_folder import _file_digest
-
         manifest["files"]["model.safetensors"] = _file_digest(path)
 
     folder = edited(written, tmp_path / "m", change)
@@ -475,9 +538,11 @@ def test_weights_of_another_fit_are_refused(written, tmp_path):
         load(folder)
 
 
-def test_a_device_that_is_not_there_is_refused(written):
-    with pytest.raises(InputError, match=r"--device nonsense: torch cannot use it"):
-        load(written, device="nonsense")
+@pytest.mark.parametrize("device", ["nonsense", "meta", "hpu", "vulkan", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused(written, device):
+    with pytest.raises(InputError, match=rf"--device {device}: torch cannot use it") as error:
+        load(written, device=device)
+    assert "\n" not in str(error.value)
 
 
 def test_a_runtime_that_is_not_there_is_refused(written):
@@ -492,8 +557,76 @@ def test_a_linear_model_takes_no_runtime():
 
 def test_a_missing_library_is_one_line(written, monkeypatch):
     monkeypatch.setattr("inference.runtimes.find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r"needs tokenizers, which is not installed"):
+    with pytest.raises(InputError, match=r"needs tokenizers, not installed here; .*\[onnx\]"):
         load(written)
+
+
+def test_fit_without_torch_is_one_line(small_corpus, recipe, monkeypatch):
+    monkeypatch.setattr("inference.runtimes.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(InputError, match=r"needs torch and transformers, not .*\[camembert\]"):
+        fit(small_corpus, recipe)
+
+
+@pytest.mark.parametrize(
+    ("file", "library"), [("tokenizer.json", "tokenizers"), ("model.safetensors", "transformers")]
+)
+def test_a_file_that_a_library_cannot_read_is_one_line(written, tmp_path, file, library):
+    """As where the library is too old for it: its digest is right."""
+
+    def change(manifest):
+        (tmp_path / "m" / file).write_text("{}")
+        manifest["files"][file] = _file_digest(tmp_path / "m" / file)
+
+    folder = edited(written, tmp_path / "m", change)
+    with pytest.raises(InputError, match=rf"{file}: {library} [\d.]+ cannot read it \(") as error:
+        load(folder)
+    assert "\n" not in str(error.value)
+
+
+def with_own_code(folder, told):
+    """A configuration of a kind that transformers does not know, whose code leaves a trace."""
+    config = {
+        "model_type": "own",
+        "auto_map": {"AutoConfig": "own.Own", "AutoModelForSequenceClassification": "own.Own"},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(f"open({str(told)!r}, 'w').close()\nclass Own: pass\n")
+
+
+def test_code_that_an_encoder_brings_is_never_run(encoder, taxonomy, tmp_path, monkeypatch):
+    shutil.copytree(encoder, tmp_path / "e")
+    with_own_code(tmp_path / "e", tmp_path / "ran")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with pytest.raises(InputError, match=r"brings code of its own, which is never run"):
+        open_encoder(str(tmp_path / "e"), taxonomy)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_code_that_a_model_folder_brings_is_never_run(written, tmp_path):
+    def change(manifest):
+        with_own_code(tmp_path / "m", tmp_path / "ran")
+        for name in ("config.json", "own.py"):
+            manifest["files"][name] = _file_digest(tmp_path / "m" / name)
+
+    folder = edited(written, tmp_path / "m", change)
+    done = subprocess.run(
+        [sys.executable, "-m", "inference", "score", "--model", folder, "-"],
+        input="y\ny\ny\ny\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "cannot read it" in done.stderr
+    assert "[y/N]" not in done.stdout + done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("name", "found"), [("config.json", "a file"), ("no", "nothing there")])
+def test_a_path_that_is_no_folder_is_not_looked_for_on_the_hub(encoder, taxonomy, name, found):
+    with pytest.raises(InputError, match=rf"{name}: {found}; expected a folder with config.json"):
+        open_encoder(str(encoder / name), taxonomy)
 
 
 def test_every_encoder_that_the_help_names_is_a_name_on_the_hub():

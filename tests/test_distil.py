@@ -29,6 +29,7 @@ class Oracle:
 
     taxonomy: Taxonomy
     labels: dict
+    at_once = 100
 
     def predict_proba(self, paragraphs):
         unknown = np.full(self.taxonomy.n_columns, 0.5)

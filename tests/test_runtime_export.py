@@ -6,19 +6,24 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from inference import InputError, load
-from inference.artefact import DEFAULT_MODEL, read_model
+from inference.artefact import DEFAULT_MODEL, Backend, read_model
 from inference.article import Paragraph
 from inference.camembert import CamembertModel
 from inference.runtimes import EXPORTED, TorchRuntime
+from inference.sealed_folder import digest
 from inference.windows import WindowCutter
 from tests.tiny_encoder import write_tiny_encoder
 from training import runtime_export
 from training.camembert import CamembertRecipe
+from training.commands.export import command
 from training.corpus import LabelledCorpus
 from training.encoder import open_encoder
 from training.fit import fit
@@ -45,7 +50,7 @@ def toy_csv(tmp_path_factory):
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["article_id", "text", "topics", "tone"])
-        for i in range(240):
+        for i in range(420):
             topics = [code for code in _TOPIC_WORDS if rng.random() < 0.4]
             tone = str(rng.choice(list(_TONE_WORDS)))
             words = [_TOPIC_WORDS[code] for code in topics] + [_TONE_WORDS[tone]] * 2
@@ -161,8 +166,67 @@ def test_the_fastest_that_is_installed_is_used(folder, monkeypatch):
     assert used == "OpenvinoRuntime"
     monkeypatch.setattr("inference.artefact.is_installed", lambda name: name == "onnxruntime")
     assert type(load(folder).model.runtime).__name__ == "OnnxRuntime"
-    monkeypatch.setattr("inference.artefact.is_installed", lambda name: False)
+    monkeypatch.setattr("inference.artefact.is_installed", lambda name: name == "torch")
     assert type(load(folder).model.runtime).__name__ == "TorchRuntime"
+
+
+def test_where_nothing_is_installed_the_smallest_is_asked_for(folder, monkeypatch):
+    monkeypatch.setattr("inference.artefact.is_installed", lambda name: False)
+    monkeypatch.setattr(
+        "inference.runtimes.find_spec", lambda name: None if name == "openvino" else find_spec(name)
+    )
+    with pytest.raises(InputError, match=r"needs openvino, not installed here; .*\[openvino\]"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["onnx", "onnx-int8"])
+def test_an_onnx_file_tells_nothing_of_the_machine(folder, name):
+    whole = (folder / EXPORTED[name].file).read_bytes()
+    assert str(Path(__file__).parents[1]).encode() not in whole
+    assert b"site-packages" not in whole
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_a_file_that_its_library_cannot_read_is_one_line(folder, tmp_path, name):
+    (tmp_path / EXPORTED[name].file).write_text("?")
+    with pytest.raises(InputError, match=r"model\S+: \w+ [\d.]+ cannot read it \(") as error:
+        EXPORTED[name].open(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_an_export_that_computes_otherwise_here_is_exported_again(folder, toy_csv, tmp_path):
+    own = tmp_path / "model"
+    shutil.copytree(folder, own)
+    manifest = json.loads((own / "manifest.json").read_text())
+    manifest["runtimes"]["openvino"]["golden"][0][0] += 0.5
+    manifest["digest"] = digest(manifest)
+    (own / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="export openvino again, or choose --runtime torch"):
+        load(own, runtime="openvino")
+    done = CliRunner().invoke(command, [str(own), str(toy_csv), "--runtime", "openvino"])
+    assert done.exit_code == 0, done.output
+    load(own, runtime="openvino")
+
+
+def test_few_paragraphs_are_no_measure(folder, toy):
+    few = toy.where(np.arange(len(toy)) < 60)
+    with pytest.raises(InputError, match=r"60 paragraphs to measure .*all articles.*expected 67"):
+        export(folder, few, "onnx")
+
+
+def test_labels_that_change_with_the_neighbours_count_against_an_export(folder, toy):
+    """Scored together it is fp32 itself; alone it says the contrary."""
+    scorer = read_model(folder, Backend("torch")).scorer
+    whole = fp32(folder).model
+
+    class Moody:
+        def predict_proba(self, paragraphs):
+            found = whole.predict_proba(paragraphs)
+            return 1 - found if len(paragraphs) == 1 else found
+
+    some = toy.where(np.arange(len(toy)) < 20)
+    assert runtime_export._compare(scorer, whole, whole, some).agreement == 1
+    assert runtime_export._compare(scorer, whole, Moody(), some).agreement < 0.5
 
 
 @pytest.mark.parametrize("name", ["onnx-int8", "openvino-int8"])
@@ -193,12 +257,19 @@ def test_an_export_that_changes_labels_is_refused_and_nothing_is_added(folder, t
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_where_static_ranges_change_labels_the_more_exact_way_is_taken(
-    folder, toy, tmp_path, monkeypatch
+@pytest.mark.parametrize(
+    ("name", "fast", "exact"),
+    [
+        ("onnx-int8", b"DynamicQuantizeLinear", b"MatMulNBits"),
+        ("openvino-int8", b"FakeQuantize", b"Convert"),
+    ],
+)
+def test_where_the_fastest_way_changes_labels_the_more_exact_one_is_taken(
+    folder, toy, tmp_path, monkeypatch, name, fast, exact
 ):
     own = tmp_path / "model"
     shutil.copytree(folder, own)
-    assert "FakeQuantize" in (own / "model.int8.xml").read_text()  # static ranges
+    assert fast in (own / EXPORTED[name].file).read_bytes()
     compare, first = runtime_export._compare, []
 
     def refusing_once(*given):
@@ -209,11 +280,13 @@ def test_where_static_ranges_change_labels_the_more_exact_way_is_taken(
     monkeypatch.setattr(runtime_export, "_compare", refusing_once)
     monkeypatch.setattr(runtime_export, "MOST_F1_CHANGE", 1.0)
     said = []
-    export(own, toy, "openvino-int8", said.append)
+    export(own, toy, name, said.append)
     assert any("refused: gives the same labels as fp32 to 50.0%" in line for line in said)
-    assert read_model(own).runtimes["openvino-int8"]["agreement"] == 1.0
-    assert "FakeQuantize" not in (own / "model.int8.xml").read_text()
-    found = load(own, runtime="openvino-int8").predict_proba(TEXTS)
+    assert read_model(own).runtimes[name]["agreement"] == 1.0
+    written = (own / EXPORTED[name].file).read_bytes()
+    assert fast not in written
+    assert exact in written
+    found = load(own, runtime=name).predict_proba(TEXTS)
     assert 0 < np.abs(found - fp32(own).predict_proba(TEXTS)).max() < 0.01
 
 

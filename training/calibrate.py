@@ -44,6 +44,8 @@ def fit_calibration(
 ) -> Calibration:
     """Platt scaling of each column of a non-exclusive axis, one temperature for an exclusive one.
 
+    A label that every paragraph has, or none, stays as it is: nothing can be learned of it here.
+
     Parameters
     ----------
     probabilities : (n_paragraphs, n_columns), out-of-fold and uncalibrated.
@@ -56,6 +58,8 @@ def fit_calibration(
             slopes[span] = _inverse_temperature(np.log(clipped[:, span]), labels[:, span])
         else:
             for column in range(span.start, span.stop):
+                if not _is_both(labels[:, column]):
+                    continue
                 logit = np.log(clipped[:, column] / (1 - clipped[:, column]))
                 slopes[column], intercepts[column] = _platt(logit, labels[:, column])
     return Calibration(tuple(slopes.tolist()), tuple(intercepts.tolist()))
@@ -72,7 +76,8 @@ def fit_rule(
     F1 hardly changes over a wide range of thresholds, and where labels are rarer than in the
     corpus a low one costs precision. So of the thresholds whose F1 is within a standard error of
     the best, the one nearest to 0.5 is taken (the one-standard-error rule of Breiman et al. 1984,
-    section 3.4.3), the error being that of a bootstrap over articles.
+    section 3.4.3), the error being that of a bootstrap over articles. A label that every
+    paragraph has, or none, gets 0.5.
     """
     thresholds = np.zeros(taxonomy.n_columns)
     _, article = np.unique(article_ids.astype(str), return_inverse=True)
@@ -84,6 +89,9 @@ def fit_rule(
         if axis.exclusive:
             continue
         for column in range(span.start, span.stop):
+            if not _is_both(labels[:, column]):
+                thresholds[column] = 0.5
+                continue
             chosen = probabilities[:, column, None] >= _THRESHOLDS
             hits, n_chosen = np.zeros((2, n_articles, len(_THRESHOLDS)))
             np.add.at(hits, article, chosen & labels[:, column, None])
@@ -95,6 +103,10 @@ def fit_rule(
             good = np.flatnonzero(f1 >= f1[best] - drawn[:, best].std())
             thresholds[column] = _THRESHOLDS[good[np.abs(_THRESHOLDS[good] - 0.5).argmin()]]
     return DecisionRule(tuple(thresholds.round(2).tolist()))
+
+
+def _is_both(label: NDArray[np.bool_]) -> bool:
+    return bool(label.any() and not label.all())
 
 
 def _platt(logit: NDArray[np.float64], label: NDArray[np.bool_]) -> tuple[float, float]:

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from inference.article import Paragraph
 from inference.camembert import CamembertModel
 from inference.errors import InputError
-from inference.runtimes import TorchRuntime, has_bfloat16, has_segments
+from inference.runtimes import TorchRuntime, has_bfloat16, has_segments, need
 from inference.windows import WindowCutter, Windows, batches_by_length
 from training.attention import drops_attention, plain_attention
 from training.checkpoint import Checkpoint, random_state, set_random_state
 from training.corpus import LabelledCorpus
 from training.country_exchange import country_exchange
 from training.encoder import PretrainedEncoder, name_of, open_encoder
-from training.encoder_loss import EncoderLoss
+from training.encoder_loss import EncoderLoss, label_weights, unweighted
 from training.folds import article_folds
 from training.learning_check import (
     NothingLearnedError,
@@ -34,6 +34,7 @@ from training.learning_check import (
     check_learned,
     cross_entropy,
     plain_decision,
+    unlearned,
 )
 from training.learning_rates import parameter_groups, rate_share
 from training.metrics import macro_f1
@@ -62,7 +63,8 @@ class CamembertRecipe:
 
     encoder : a local folder, or a name on the hub.
     context : see `inference.windows.WindowCutter`.
-    epochs : at most; training stops when `patience` epochs bring no better slice.
+    epochs : at most; training stops when `patience` epochs bring the slice neither a better score
+        nor a lower loss.
     slice_share : of the training articles, kept from the gradient: they stop the training and
         give the calibration and the thresholds.
     learning_rate : of the head and the top layer, after a linear rise over `warm_up` of all
@@ -127,11 +129,20 @@ class CamembertRecipe:
         Raises InputError, with advice, where the loss is not a number and where nothing was
         learned.
         """
+        need("torch", "transformers", extra="camembert")
         import torch
 
         if unknown := set(self.axis_weights) - {axis.name for axis in train.taxonomy.axes}:
             known = ", ".join(axis.name for axis in train.taxonomy.axes)
             msg = f"axis weight(s) of {', '.join(sorted(unknown))}; expected axes of {known}"
+            raise InputError(msg)
+        weights = [self.axis_weights.get(axis.name, 1.0) for axis in train.taxonomy.axes]
+        finite = np.isfinite([self.learning_rate, *weights]).all()
+        if not finite or not 0 <= min(weights) < sum(weights):
+            msg = (
+                f"learning rate {self.learning_rate:g} and axis weights {weights}; expected finite "
+                "numbers, no weight below 0, and one above; change --learning-rate or --axis-weight"
+            )
             raise InputError(msg)
 
         # 1) Open the encoder; the head's first weights are the same for all seeds.
@@ -161,8 +172,13 @@ class CamembertRecipe:
             chosen = _average(best) if self.combine == "average" else max(best, key=_goodness)
             opened.model.load_state_dict(chosen["weights"])
             model = run.model()
+            for column in np.flatnonzero(~kept.labels.any(axis=0)):
+                report(
+                    f"the slice holds no {train.taxonomy.column_names[column]}: its probabilities "
+                    "stay as the encoder gives them, and its threshold is 0.5"
+                )
             found = model.predict_proba(kept.paragraphs)
-            check_learned(found, kept)
+            check_learned(run.unweighted(found), kept)
         except NothingLearnedError:
             checkpoint.delete()  # there is nothing to go on with
             raise
@@ -174,7 +190,8 @@ class CamembertRecipe:
                 if name not in ("checkpoint", "resume", "checkpoint_steps", "device")
             },
             "encoder": name_of(self.encoder),
-            "epochs_run": [one["epoch"] + 1 for one in best],
+            "epochs_run": [one["epochs_run"] for one in best],
+            "best_epoch": [one["epoch"] + 1 for one in best],
             "slice_macro_f1": [round(one["macro_f1"], 4) for one in best],
         }
         return Learned(model, unseen, found, training)
@@ -202,6 +219,10 @@ class _Run:
     def cutter(self) -> WindowCutter:
         """Cuts paragraphs as scoring will."""
         return WindowCutter(self.opened.tokenizer, self.opened.max_length, self.recipe.context)
+
+    def unweighted(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities, less what the weights of labels do to them."""
+        return unweighted(found, label_weights(self.seen, self.recipe), self.seen.taxonomy)
 
     def train(
         self,
@@ -243,10 +264,10 @@ class _Run:
         optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
         loss_of = EncoderLoss(self.seen, recipe, device)
         best, first_epoch, first_batch = self._restored(state, optimizer)
-        if best and not first_batch and first_epoch - 1 - best["epoch"] >= recipe.patience:
+        if best and not first_batch and first_epoch - 1 - best["progress"] >= recipe.patience:
             return best  # it had stopped already
 
-        losses: list[float] = []
+        losses: list[float] = state["losses"] if state else []
         started, n_done = time.monotonic(), 0
 
         def status() -> str:
@@ -262,6 +283,7 @@ class _Run:
                 "best": best,
                 "epoch": epoch,
                 "batch": batch,
+                "losses": losses,
                 "random": random_state(),
             }
             checkpoint.save({"done": done, "state": own})
@@ -283,7 +305,7 @@ class _Run:
             summed = loss_of(logits.float(), windows, batch, n_batches)
             check_finite(summed.item(), recipe.learning_rate)
             (summed / min(recipe.accumulate, n_batches - i + i % recipe.accumulate)).backward()
-            losses.append(summed.item())
+            losses.append(summed.item() / loss_of.total_weight)
             n_done += len(set(windows.paragraph[batch].tolist()))
 
             # Step
@@ -300,20 +322,15 @@ class _Run:
 
             # The slice decides whether these weights are the best so far, and whether to stop.
             with autocast:
-                macro, loss = self._slice_scores(model)
+                now = self._slice_scores(model)
+            seed = f"seed {number + 1}, " if recipe.seeds > 1 else ""
             report(
-                f"  epoch {epoch + 1}: loss {np.mean(losses[-n_batches:]):.3f}, on the slice "
-                f"{loss:.3f}, macro-F1 {macro:.3f}"
+                f"  {seed}epoch {epoch + 1}: loss {np.mean(losses[-n_batches:]):.3f}, on the slice "
+                f"{now['loss']:.3f}, macro-F1 {now['macro_f1']:.3f}"
             )
-            if not best or (macro, -loss) > _goodness(best):
-                best = {
-                    "weights": _copied(encoder),
-                    "epoch": epoch,
-                    "macro_f1": macro,
-                    "loss": loss,
-                }
+            best = _best(best, now, epoch, encoder)
             keep_state(epoch + 1, 0)
-            if epoch - best["epoch"] >= recipe.patience:
+            if epoch - best["progress"] >= recipe.patience:
                 break
         return best
 
@@ -360,17 +377,21 @@ class _Run:
         windows = self.cutter().windows(paragraphs)
         return windows, _shuffled_batches(windows.lengths, self.recipe.tokens_per_batch, rng)
 
-    def _slice_scores(self, model: CamembertModel) -> tuple[float, float]:
-        """Macro-F1 at the plainest rule (0.5, or the largest), and loss: means over the axes."""
+    def _slice_scores(self, model: CamembertModel) -> dict[str, Any]:
+        """Macro-F1 at the plainest rule and loss, means over the axes; how many are unlearned."""
         self.opened.model.eval()
-        found = model.predict_proba(self.kept.paragraphs)
+        found = self.unweighted(model.predict_proba(self.kept.paragraphs))
         self.opened.model.train()
         taxonomy, labels = self.kept.taxonomy, self.kept.labels
         macro = macro_f1(plain_decision(found, taxonomy), labels, taxonomy)
         losses = [
             cross_entropy(found[:, span], labels[:, span], axis) for axis, span in taxonomy.spans()
         ]
-        return float(np.mean(list(macro.values()))), float(np.mean(losses))
+        return {
+            "macro_f1": float(np.mean(list(macro.values()))),
+            "loss": float(np.mean(losses)),
+            "n_unlearned": len(unlearned(found, self.kept)),
+        }
 
 
 def _exchanged(paragraphs: list[Paragraph], rng: np.random.Generator) -> list[Paragraph]:
@@ -404,8 +425,24 @@ def _shuffled_batches(
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def _goodness(best: dict[str, Any]) -> tuple[float, float]:
-    return best["macro_f1"], -best["loss"]
+def _best(best: dict[str, Any], now: dict[str, Any], epoch: int, encoder: Any) -> dict[str, Any]:
+    """The best weights after an epoch, with their scores and the last epoch that went forward."""
+    lower = not best or now["loss"] < best["lowest"]
+    course = {
+        "lowest": now["loss"] if lower else best["lowest"],
+        "progress": epoch if lower else best["progress"],
+        "epochs_run": epoch + 1,
+    }
+    if not best or _goodness(now) > _goodness(best):
+        course["progress"] = epoch
+        best = {**now, "weights": _copied(encoder), "epoch": epoch}
+    return best | course
+
+
+def _goodness(scores: dict[str, Any]) -> tuple[int, float, float]:
+    """The larger, the better: before all axes are learned macro-F1 is that of guesses."""
+    learned = not scores["n_unlearned"]
+    return -scores["n_unlearned"], scores["macro_f1"] if learned else 0.0, -scores["loss"]
 
 
 def _average(best: list[dict[str, Any]]) -> dict[str, Any]:

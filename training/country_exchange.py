@@ -40,7 +40,7 @@ def exchanges(seed: int) -> dict[str, str]:
 
 
 def country_exchange(seed: int = 0) -> Callable[[str], str]:
-    """Exchange the countries of a text; its typographic apostrophes become plain ones."""
+    """Exchange the countries of a text and nothing else; new ones get its kind of apostrophe."""
     table = exchanges(seed)
     # Every form is found, the longest first, so that « République islamique de Mauritanie » is
     # not cut up; by their first word, because a pattern of thousands of forms takes seconds.
@@ -49,17 +49,20 @@ def country_exchange(seed: int = 0) -> Callable[[str], str]:
         by_first.setdefault(_WORD.findall(form)[0], []).append(form)
 
     def exchange(text: str) -> str:
-        text = text.replace("’", "'")
+        apostrophe = "’" if "’" in text else "'"
         folded = text.lower()
         if len(folded) != len(text):  # a letter such as İ becomes two
             folded = "".join(char.lower()[:1] for char in text)
+        folded = folded.replace("’", "'")  # as the forms have it
         parts, done = [], 0
         for word in _WORD.finditer(folded):
             start = word.start()
             for form in by_first.get(word[0], ()) if start >= done else ():
                 end = start + len(form)
                 if folded.startswith(form, start) and not _WORD.match(folded, end):
-                    parts += [text[done:start], table.get(form, text[start:end])]
+                    other = table.get(form)
+                    new = text[start:end] if other is None else other.replace("'", apostrophe)
+                    parts += [text[done:start], new]
                     done = end
                     break
         return "".join((*parts, text[done:]))

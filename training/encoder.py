@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.camembert import PROBES, read_tokenizer
+from inference.camembert import PROBES, plain, read_tokenizer
 from inference.errors import InputError
 from inference.runtimes import need
 from inference.taxonomy import Taxonomy
@@ -18,8 +18,6 @@ _TOKENIZER = "tokenizer.json"
 _LEAST_CHARACTERS = 1.5  # a token, on average; French words give three or four, letters one
 _MOST_UNKNOWN = 0.1
 _SANE_LENGTH = 1_000_000  # transformers writes 1e30 where no length is set
-# Position 0 of these is not the first token's: as many are lost as the padding's id says.
-_OFFSET_POSITIONS = ("camembert", "roberta", "xlm-roberta")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,7 @@ def open_encoder(name: str, taxonomy: Taxonomy) -> PretrainedEncoder:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     codes = taxonomy.column_names
+    _check_name(name)
     try:
         config = AutoConfig.from_pretrained(
             name,
@@ -62,6 +61,7 @@ def open_encoder(name: str, taxonomy: Taxonomy) -> PretrainedEncoder:
             id2label=dict(enumerate(codes)),
             label2id={code: i for i, code in enumerate(codes)},
             problem_type="multi_label_classification",
+            trust_remote_code=False,  # else transformers asks on standard input
         )
         model, loaded = AutoModelForSequenceClassification.from_pretrained(
             name,
@@ -69,6 +69,7 @@ def open_encoder(name: str, taxonomy: Taxonomy) -> PretrainedEncoder:
             ignore_mismatched_sizes=True,
             output_loading_info=True,
             use_safetensors=True,
+            trust_remote_code=False,
         )
         tokenizer = _tokenizer(name)
     except Exception as error:  # tokenizers, safetensors and transformers raise their own
@@ -85,7 +86,7 @@ def open_encoder(name: str, taxonomy: Taxonomy) -> PretrainedEncoder:
         )
         raise InputError(msg)
     _check_tokenizer(name, tokenizer, model.config.vocab_size)
-    return PretrainedEncoder(model, tokenizer, _window(model.config), model.config.pad_token_id)
+    return PretrainedEncoder(model, tokenizer, _window(model), model.config.pad_token_id)
 
 
 def name_of(encoder: str) -> str:
@@ -110,14 +111,25 @@ def _tokenizer(name: str) -> Tokenizer:
             pass  # an older checkpoint, with a SentencePiece or a vocabulary file alone
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(name).backend_tokenizer
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
+    return plain(AutoTokenizer.from_pretrained(name, trust_remote_code=False).backend_tokenizer)
+
+
+def _check_name(name: str) -> None:
+    """Refuse what is a path but no folder: a file, or nothing."""
+    path = Path(name)
+    if not path.is_dir() and (path.exists() or name.startswith(("/", ".", "~", "\\"))):
+        found = "a file" if path.exists() else "nothing there"
+        msg = (
+            f"{name}: {found}; expected a folder with config.json, model.safetensors and "
+            "tokenizer.json, or a name on the hub such as almanach/camembert-base"
+        )
+        raise InputError(msg)
 
 
 def _not_opened(name: str, error: Exception) -> InputError:
     reason = str(error).strip().split("\n")[0]
+    if "trust_remote_code" in str(error):
+        reason = "it brings code of its own, which is never run"
     if Path(name).is_dir():
         return InputError(
             f"{name}: no encoder can be opened there ({reason}); expected a folder with "
@@ -131,10 +143,14 @@ def _not_opened(name: str, error: Exception) -> InputError:
     )
 
 
-def _window(config: Any) -> int:
-    positions = int(config.max_position_embeddings)
-    if config.model_type in _OFFSET_POSITIONS:
-        positions -= int(config.pad_token_id) + 1
+def _window(model: Any) -> int:
+    positions = int(model.config.max_position_embeddings)
+    for name, module in model.named_modules():
+        padding = getattr(module, "padding_idx", None)
+        if name.endswith("position_embeddings") and padding is not None:
+            # RoBERTa's kind: position 0 is not the first token's, and as many are lost as the
+            # padding's number says.
+            positions = min(positions, module.num_embeddings - padding - 1)
     return positions
 
 

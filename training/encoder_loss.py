@@ -10,9 +10,40 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from inference.taxonomy import Taxonomy
     from inference.windows import Windows
     from training.camembert import CamembertRecipe
     from training.corpus import LabelledCorpus
+
+
+def label_weights(corpus: LabelledCorpus, recipe: CamembertRecipe) -> NDArray[np.float32]:
+    """What a label's own paragraphs weigh beside the others, (n_columns,); 1 if not asked for."""
+    rarity = np.ones(corpus.labels.shape[1], np.float32)
+    if recipe.class_weights:
+        share = corpus.labels.mean(axis=0)
+        for axis, span in corpus.taxonomy.spans():
+            odds = share[span] if axis.exclusive else share[span] / (1 - share[span])
+            rarity[span] = odds**-0.5
+            if axis.exclusive:
+                rarity[span] /= (share[span] * rarity[span]).sum()
+    return rarity
+
+
+def unweighted(
+    found: NDArray[np.float64], weights: NDArray[np.float32], taxonomy: Taxonomy
+) -> NDArray[np.float64]:
+    """Probabilities as they would be had no label weighed more than another.
+
+    found : (n_paragraphs, n_columns), of an encoder trained with `label_weights`, under which the
+        odds of a label are `weights` times what they are.
+    """
+    result = found / weights
+    for axis, span in taxonomy.spans():
+        if axis.exclusive:
+            result[:, span] /= result[:, span].sum(axis=1, keepdims=True)
+        else:
+            result[:, span] /= result[:, span] + 1 - found[:, span]
+    return result
 
 
 class EncoderLoss:
@@ -27,18 +58,12 @@ class EncoderLoss:
 
         self.spans = corpus.taxonomy.spans()
         self.axis_weights = [recipe.axis_weights.get(axis.name, 1.0) for axis, _ in self.spans]
+        self.total_weight = sum(self.axis_weights)
         self.smoothing = recipe.label_smoothing
         self.labels = torch.from_numpy(corpus.labels.astype(np.float32)).to(device)
         weight = np.where(corpus.table["passage"], recipe.passage_weight, 1.0)
         self.weight = torch.from_numpy(weight.astype(np.float32)).to(device)
-        rarity = np.ones(corpus.labels.shape[1], np.float32)
-        if recipe.class_weights:
-            share = corpus.labels.mean(axis=0)
-            for axis, span in self.spans:
-                odds = share[span] if axis.exclusive else share[span] / (1 - share[span])
-                rarity[span] = odds**-0.5
-                if axis.exclusive:
-                    rarity[span] /= (share[span] * rarity[span]).sum()
+        rarity = label_weights(corpus, recipe)
         self.rarity = torch.from_numpy(rarity).to(device)
 
     def __call__(

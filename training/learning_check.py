@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from inference.taxonomy import Axis, Taxonomy
     from training.corpus import LabelledCorpus
 
-_LEAST_SPREAD = 0.1  # of a label's probabilities; an encoder that stays as it began has less
-
 
 class NothingLearnedError(InputError):
     """A run that must not become a model: its loss is no number, or it says one thing of all."""
@@ -41,36 +39,51 @@ def plain_decision(found: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np
     return applies
 
 
-def check_learned(found: NDArray[np.float64], kept: LabelledCorpus) -> None:
-    """Refuse a model that says one thing of all, and no better than the labels' shares say it.
+def unlearned(found: NDArray[np.float64], kept: LabelledCorpus) -> dict[str, str]:
+    """Axis → what says that nothing was learned of it; axes that were learned are left out.
 
-    One thing is the same labels, or probabilities that hardly differ, as where the loss stays at
-    ln 2. found : probabilities of the slice, (n_paragraphs, n_columns). Raises NothingLearnedError.
+    An axis was not learned where its loss is no less than that of the labels' shares (which is
+    below ln 2, where a new head begins), and where one label of an exclusive axis is said of all.
+    An axis whose labels are the same in all of the slice tells nothing.
+
+    found : probabilities of the slice, (n_paragraphs, n_columns).
+    """
+    shares = np.tile(kept.labels.mean(axis=0), (len(kept), 1))
+    applies = plain_decision(found, kept.taxonomy)
+    result = {}
+    for axis, span in kept.taxonomy.spans():
+        label, said = kept.labels[:, span], applies[:, span]
+        own, least = (cross_entropy(p[:, span], label, axis) for p in (found, shares))
+        same = bool((said == said[0]).all())
+        if (label == label[0]).all() or (own < least and not (same and axis.exclusive)):
+            continue
+        codes = [code for code, yes in zip(axis.codes, said[0], strict=True) if yes]
+        said_of_all = f"it says {'|'.join(codes) or 'none'} of every one"
+        what = said_of_all if same else "it guesses at the labels"
+        result[axis.name] = (
+            f"{what} of {len(found)} paragraphs of the slice, at a loss of {own:.3f}, where the "
+            f"labels' shares alone give {least:.3f}"
+        )
+    return result
+
+
+def check_learned(found: NDArray[np.float64], kept: LabelledCorpus) -> None:
+    """Refuse a model with an axis that is `unlearned`, or with probabilities that are no numbers.
+
+    Raises NothingLearnedError.
     """
     if not np.isfinite(found).all():
         msg = (
             "the encoder's probabilities are no numbers; nothing was written; lower --learning-rate"
         )
         raise NothingLearnedError(msg)
-    shares = np.tile(kept.labels.mean(axis=0), (len(kept), 1))
-    applies = plain_decision(found, kept.taxonomy)
-    for axis, span in kept.taxonomy.spans():
-        label = kept.labels[:, span]
-        same = (applies[:, span] == applies[0, span]).all()
-        spread = np.ptp(found[:, span], axis=0).max()
-        if (not same and spread >= _LEAST_SPREAD) or (label == label[0]).all():
-            continue
-        own, least = (cross_entropy(p[:, span], label, axis) for p in (found, shares))
-        if own >= least:
-            said = [code for code, yes in zip(axis.codes, applies[0, span], strict=True) if yes]
-            thing = "|".join(said) or "none" if same else f"nearly the same (± {spread / 2:.3f})"
-            msg = (
-                f"the encoder did not learn {axis.name}: it says {thing} of "
-                f"every one of {len(found)} paragraphs of the slice, at a loss of {own:.3f}, where "
-                f"the labels' shares alone give {least:.3f}; nothing was written; try a higher "
-                "--learning-rate, more --epochs, --class-weights, or another --encoder"
-            )
-            raise NothingLearnedError(msg)
+    for axis, reason in unlearned(found, kept).items():
+        msg = (
+            f"the encoder did not learn {axis}: {reason}; nothing was written; where the losses "
+            "above rose or jumped try a lower --learning-rate, where they hardly moved a higher "
+            "one or more --epochs, else more labels or another --encoder"
+        )
+        raise NothingLearnedError(msg)
 
 
 def cross_entropy(found: NDArray[np.float64], label: NDArray[np.bool_], axis: Axis) -> float:

@@ -28,8 +28,9 @@ def parameter_groups(encoder: Any, recipe: CamembertRecipe) -> list[dict[str, An
     n_layers = max(layers, default=-1) + 1
     if recipe.frozen_layers > n_layers or (not n_layers and recipe.layer_decay != 1):
         msg = (
-            f"{recipe.encoder}: found {n_layers} layers by their names; expected as many as "
-            "--freeze-layers, and some for --layer-decay other than 1; leave both at 0 and 1"
+            f"{recipe.encoder}: found {n_layers} layers by their names; expected "
+            f"{max(recipe.frozen_layers, 1)} or more, to freeze or to slow down the lower ones; "
+            f"add --layer-decay 1 --freeze-layers {min(recipe.frozen_layers, n_layers)}"
         )
         raise InputError(msg)
     groups: dict[tuple[int, bool], list[Any]] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from inference.artefact import read_model
+from inference.artefact import read_taxonomy
 from training.commands.options import PATH, format_option, wants_json
 from training.commands.terminal import say
 from training.corpus import LabelledCorpus
@@ -28,8 +28,8 @@ from training.runtime_export import export
 @click.option(
     "--int8",
     is_flag=True,
-    help="Round weights and activations to 8 bits: dynamically for onnx; for openvino statically, "
-    "or dynamically where that changes too many labels.",
+    help="Round weights and activations to 8 bits: for onnx by batch, for openvino by ranges "
+    "found beforehand; where that changes too many labels, in a slower and more exact way.",
 )
 @format_option
 def command(folder: Path, corpus: Path, runtime: str, int8: bool, format_: str | None) -> None:
@@ -38,8 +38,7 @@ def command(folder: Path, corpus: Path, runtime: str, int8: bool, format_: str |
     CORPUS is a labelled one, as for fit: on its test articles the labels are compared with those
     of the model as it was trained, and the export is refused where more than 1.5 % change.
     """
-    scorer = read_model(folder).scorer
-    labelled = LabelledCorpus.read(corpus, scorer.taxonomy)
+    labelled = LabelledCorpus.read(corpus, read_taxonomy(folder))
     name = f"{runtime}-int8" if int8 else runtime
     measured = export(folder, labelled, name, report=say)
     say(f"added {name}; posture score --model {folder} uses the fastest that is installed")
