@@ -126,3 +126,15 @@ def test_calibration_error_of_known_bins():
         ]
     )
     assert calibration_error(probability, label) == pytest.approx(expected)
+
+
+def test_a_label_that_is_not_there_stays_as_the_model_has_it(made, taxonomy):
+    _, sharp, labels = made
+    rare = labels.copy()
+    rare[:, 0], rare[:, 1] = False, True
+    calibration = fit_calibration(sharp, rare, taxonomy)
+    assert calibration.slopes[:2] == (1.0, 1.0)
+    assert calibration.intercepts[:2] == (0.0, 0.0)
+    assert calibration.slopes[2] < 0.9
+    articles = np.arange(len(rare)).astype(object)
+    assert fit_rule(sharp, rare, articles, taxonomy).thresholds[:2] == (0.5, 0.5)

@@ -285,6 +285,16 @@ def test_the_card_says_what_exchanged_countries_change_beside_the_linear_none(wr
     assert "With the countries exchanged a linear model changes no label" in card
 
 
+@pytest.mark.parametrize("architecture", ["mpnet", "xlm-roberta-xl", "bert", "deberta-v2"])
+def test_the_window_is_the_longest_that_the_encoder_computes(
+    corpus, taxonomy, tmp_path, architecture
+):
+    own = write_tiny_encoder(tmp_path, corpus.texts[:200], architecture=architecture)
+    opened = open_encoder(str(own), taxonomy)
+    assert opened.max_length >= 62
+    opened.model.eval()(input_ids=torch.full((1, opened.max_length), 7))
+
+
 def test_options_of_the_loss_change_what_is_learned(short):
     """Smoothing, class weights, axis weights, context, exchange: each leads elsewhere."""
     few, base = short
