@@ -40,7 +40,7 @@ _TOPIC_WORDS = {
     "diplomacy": "ministre",
 }
 _TONE_WORDS = {"deterrence": "dissuader", "escalation": "attaque", "neutral": "calme"}
-_FIT = {"epochs": 8, "learning_rate": 3e-3, "layer_decay": 1.0, "tokens_per_batch": 512}
+_FIT = {"epochs": 12, "learning_rate": 3e-3, "layer_decay": 1.0, "tokens_per_batch": 512}
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,9 @@ def toy(toy_csv, taxonomy):
 def folder(toy, corpus, tmp_path_factory):
     """A folder with every runtime added, one after the other."""
     where = tmp_path_factory.mktemp("exported")
-    encoder = write_tiny_encoder(where / "encoder", [*toy.texts, *corpus.texts[:200]])
+    # At the usual 0.02 so narrow an encoder begins with hardly any signal.
+    texts = [*toy.texts, *corpus.texts[:200]]
+    encoder = write_tiny_encoder(where / "encoder", texts, initializer_range=0.2)
     recipe = CamembertRecipe(
         encoder=str(encoder), accumulate=1, reduced=False, device="cpu", **_FIT
     )
@@ -287,7 +289,7 @@ def test_where_the_fastest_way_changes_labels_the_more_exact_one_is_taken(
     assert fast not in written
     assert exact in written
     found = load(own, runtime=name).predict_proba(TEXTS)
-    assert 0 < np.abs(found - fp32(own).predict_proba(TEXTS)).max() < 0.01
+    assert 0 < np.abs(found - fp32(own).predict_proba(TEXTS)).max() < 0.05
 
 
 def test_the_limits_are_those_of_the_documentation():
@@ -325,7 +327,7 @@ def test_the_commands_from_fit_to_score(toy_csv, folder, tmp_path):
     encoder = folder.parent / "encoder"
     fitted = run(
         *("fit", toy_csv, "--output", own, "--model", "camembert", "--encoder", encoder),
-        *("--epochs", 8, "--learning-rate", 0.003, "--layer-decay", 1, "--batch-tokens", 512),
+        *("--epochs", 12, "--learning-rate", 0.003, "--layer-decay", 1, "--batch-tokens", 512),
         *("--accumulate", 1, "--context", "heading", "--seed", 1, "--format", "table"),
     )
     assert "with the countries exchanged: topic " in fitted.stdout
