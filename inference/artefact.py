@@ -12,31 +12,26 @@ card.md               the manifest in words
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from inference import camembert, linear
 from inference.calibration import Calibration
-from inference.camembert import CamembertModel, check_probes, probe_ids, read_tokenizer
 from inference.decision import DecisionRule
 from inference.errors import InputError
-from inference.features import FeatureConfig
-from inference.linear import LinearModel, LinearWeights
-from inference.model import ParagraphModel
-from inference.phrases import PhraseMatcher
-from inference.runtimes import EXPORTED, TorchRuntime, is_installed, read_torch
+from inference.model_kind import Backend
 from inference.scorer import Scorer
 from inference.sealed_folder import MANIFEST, read_sealed, write_sealed
 from inference.taxonomy import Taxonomy
-from inference.windows import WindowCutter
 
 DEFAULT_MODEL = Path(__file__).parent / "default_model"
 
-_WEIGHTS = "weights.safetensors"
-_TOKENIZER = "tokenizer.json"
+# A new model kind is one line here.
+_KINDS = {"linear": linear.KIND, "camembert": camembert.KIND}
+
 _CARD = "card.md"
 
 Card = Callable[[Mapping[str, Any]], str]  # `training.card`, which this package cannot import
@@ -67,19 +62,6 @@ class Provenance:
     scores: Mapping[str, Any] = field(default_factory=dict)
     groups: Mapping[str, Any] = field(default_factory=dict)
     robustness: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """What an encoder is computed with; a linear model takes neither.
-
-    runtime : "torch", or the name of an exported one; None means the fastest exported one whose
-        library is installed, else torch.
-    device : for torch, as it names them; None means a GPU if there is one, else the processor.
-    """
-
-    runtime: str | None = None
-    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,157 +221,3 @@ def _check_numbers(scorer: Scorer) -> None:
         if len(numbers) != n_columns or not np.isfinite(numbers).all():
             msg = f"{len(numbers)} numbers of calibration or rule for {n_columns} columns"
             raise ValueError(msg)
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A model, what it gave for the golden texts where it was written, and how near it must be.
-
-    remedy : what to do where it is not.
-    """
-
-    model: ParagraphModel
-    golden: list[list[float]]
-    tolerance: float
-    remedy: str = "fit it again with this version"
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How a kind of model is read, and described: manifest entries and what writes its files."""
-
-    model: type
-    libraries: tuple[str, ...]
-    read: Callable[[Path, Taxonomy, Mapping[str, Any], Backend], _Opened]
-    describe: Callable[[Any], tuple[dict[str, Any], Callable[[Path], None]]]
-
-
-def _describe_linear(model: LinearModel) -> tuple[dict[str, Any], Callable[[Path], None]]:
-    weights = model.weights
-    arrays: dict[str, NDArray[Any]] = {
-        "columns": weights.columns,
-        "rows": weights.rows,
-        "class_rows": weights.class_rows,
-        "intercepts": weights.intercepts,
-    }
-    for name, phrases in (("names", weights.names), ("lexicon", weights.lexicon)):
-        arrays |= {
-            f"{name}.keys": phrases.keys,
-            f"{name}.values": phrases.values,
-            f"{name}.openings": phrases.openings,
-        }
-
-    def fill(temporary: Path) -> None:
-        from safetensors.numpy import save_file
-
-        save_file(arrays, temporary / _WEIGHTS)
-        (temporary / _WEIGHTS).chmod(0o644)  # save_file's is for its owner alone
-
-    return {"features": asdict(model.config)}, fill
-
-
-def _read_linear(
-    folder: Path, taxonomy: Taxonomy, manifest: Mapping[str, Any], backend: Backend
-) -> _Opened:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    if backend != Backend():
-        msg = f"{folder}: a linear model; --runtime and --device are for encoders; leave them out"
-        raise InputError(msg)
-    try:
-        arrays = load_file(folder / _WEIGHTS)
-    except SafetensorError as error:
-        msg = f"{folder / _WEIGHTS}: not a safetensors file ({error}); fit the model again"
-        raise InputError(msg) from error
-    names, lexicon = (
-        PhraseMatcher(arrays[f"{part}.keys"], arrays[f"{part}.values"], arrays[f"{part}.openings"])
-        for part in ("names", "lexicon")
-    )
-    weights = LinearWeights(
-        arrays["columns"],
-        arrays["rows"],
-        arrays["class_rows"],
-        arrays["intercepts"],
-        names,
-        lexicon,
-    )
-    model = LinearModel(taxonomy, FeatureConfig(**manifest["features"]), weights)
-    # float32 sums on another processor differ by less; a wrong weight moves far more
-    return _Opened(model, manifest["golden"], 1e-3)
-
-
-def _describe_camembert(model: CamembertModel) -> tuple[dict[str, Any], Callable[[Path], None]]:
-    cutter, runtime = model.cutter, model.runtime
-    if not isinstance(runtime, TorchRuntime) or runtime.reduced:
-        msg = f"expected an encoder in torch, in float32; found {type(runtime).__name__}"
-        raise TypeError(msg)
-
-    def fill(temporary: Path) -> None:
-        from transformers import PreTrainedTokenizerFast
-
-        runtime.encoder.save_pretrained(temporary)
-        # Under this class transformers reads the tokenizer as it is, whatever the encoder's name.
-        PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-            tokenizer_object=cutter.tokenizer,
-            model_max_length=cutter.max_length,
-            pad_token=cutter.tokenizer.id_to_token(model.padding),
-        ).save_pretrained(temporary)
-        for path in temporary.iterdir():
-            path.chmod(0o644)  # safetensors' own is for its owner alone
-
-    own = {
-        "context": cutter.context,
-        "max_length": cutter.max_length,
-        "padding": model.padding,
-        "probes": probe_ids(cutter.tokenizer),
-    }
-    return {"encoder": own, "runtimes": {}}, fill
-
-
-def _read_camembert(
-    folder: Path, taxonomy: Taxonomy, manifest: Mapping[str, Any], backend: Backend
-) -> _Opened:
-    own, exported = manifest["encoder"], manifest["runtimes"]
-    tokenizer = read_tokenizer(folder / _TOKENIZER)
-    check_probes(tokenizer, own["probes"], str(folder / _TOKENIZER))
-    cutter = WindowCutter(tokenizer, own["max_length"], own["context"])
-    name = backend.runtime or (_fastest(exported) if backend.device is None else "torch")
-    if name != "torch" and name not in exported:
-        there = ", ".join(("torch", *exported))
-        msg = f"{folder}: runtime {name!r} is not here; found {there}; posture-train export adds it"
-        raise InputError(msg)
-    if name == "torch":
-        # bfloat16 on one side and float32 on the other
-        model = CamembertModel(taxonomy, cutter, read_torch(folder, backend.device), own["padding"])
-        return _Opened(model, manifest["golden"], 0.05)
-    if backend.device is not None:
-        msg = (
-            f"--device is for torch; the runtime {name} is on the processor; leave one of them out"
-        )
-        raise InputError(msg)
-    runtime = EXPORTED[name].open(folder)
-    model = CamembertModel(taxonomy, cutter, runtime, own["padding"])
-    remedy = f"export {name} again, or choose --runtime torch"
-    return _Opened(model, exported[name]["golden"], 0.05, remedy)
-
-
-def _fastest(exported: Mapping[str, Any]) -> str:
-    """The fastest exported runtime whose library is installed; torch where there is none."""
-    there = [name for name in EXPORTED if name in exported]
-    usable = [name for name in there if is_installed(EXPORTED[name].library)]
-    if usable or not there or is_installed("torch"):
-        return usable[0] if usable else "torch"
-    return there[0]  # which says what to install: less than torch
-
-
-# A new model kind is one line here.
-_KINDS: dict[str, _Kind] = {
-    "linear": _Kind(LinearModel, ("numpy",), _read_linear, _describe_linear),
-    "camembert": _Kind(
-        CamembertModel,
-        ("numpy", "tokenizers", "torch", "transformers"),
-        _read_camembert,
-        _describe_camembert,
-    ),
-}

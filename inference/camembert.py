@@ -1,34 +1,29 @@
-"""CamemBERT, or any encoder fine-tuned with one head over all labels, at run time."""
+"""CamemBERT, or any encoder fine-tuned with one head over all labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from inference.errors import InputError
 from inference.model import probabilities
-from inference.runtimes import need, readable
+from inference.model_kind import Backend, ModelKind, Opened
+from inference.runtimes import EXPORTED, TorchRuntime, is_installed, read_torch
+from inference.tokenizer_guard import check_probes, probe_ids, read_tokenizer
 from inference.windows import WindowCutter, batches_by_length
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
 
     from inference.article import Paragraph
     from inference.runtimes import Runtime
     from inference.taxonomy import Taxonomy
 
-# Accents, both apostrophes, elision, no-break spaces, ligatures, guillemets, figures.
-PROBES = (
-    "L’armée d'élite qu’on déploie à Noël, jusqu'aujourd’hui.",
-    "«\u00a0Où va l’Europe\u202f?\u00a0», s'est-il inquiété.",
-    "Cœur, naïveté, maïs, dû, ça\u00a0: 5\u202f200\u00a0km².",
-)
-
+_TOKENIZER = "tokenizer.json"
 _BLOCK = 500_000  # characters; their tokens take some 50 MB
 
 
@@ -97,38 +92,68 @@ def _blocks(paragraphs: Sequence[Paragraph]) -> Iterator[Sequence[Paragraph]]:
         yield paragraphs[start:]
 
 
-def read_tokenizer(path: Path) -> Tokenizer:
-    """Open a `tokenizer.json` as `plain` has it; raises InputError where it cannot be read."""
-    need("tokenizers", extra="onnx")
-    from tokenizers import Tokenizer
+def _describe(model: CamembertModel) -> tuple[dict[str, Any], Callable[[Path], None]]:
+    cutter, runtime = model.cutter, model.runtime
+    if not isinstance(runtime, TorchRuntime) or runtime.reduced:
+        msg = f"expected an encoder in torch, in float32; found {type(runtime).__name__}"
+        raise TypeError(msg)
 
-    with readable(path, "tokenizers"):
-        return plain(Tokenizer.from_file(str(path)))
+    def fill(temporary: Path) -> None:
+        from transformers import PreTrainedTokenizerFast
+
+        runtime.encoder.save_pretrained(temporary)
+        # Under this class transformers reads the tokenizer as it is, whatever the encoder's name.
+        PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+            tokenizer_object=cutter.tokenizer,
+            model_max_length=cutter.max_length,
+            pad_token=cutter.tokenizer.id_to_token(model.padding),
+        ).save_pretrained(temporary)
+        for path in temporary.iterdir():
+            path.chmod(0o644)  # safetensors' own is for its owner alone
+
+    own = {
+        "context": cutter.context,
+        "max_length": cutter.max_length,
+        "padding": model.padding,
+        "probes": probe_ids(cutter.tokenizer),
+    }
+    return {"encoder": own, "runtimes": {}}, fill
 
 
-def plain(tokenizer: Tokenizer) -> Tokenizer:
-    """The same without the truncation and padding that may be set in it."""
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
-
-
-def probe_ids(tokenizer: Tokenizer) -> list[list[int]]:
-    """Token ids of French probe sentences: the fingerprint of how a tokenizer works."""
-    return [tokenizer.encode(probe).ids for probe in PROBES]
-
-
-def check_probes(tokenizer: Tokenizer, expected: Sequence[Sequence[int]], where: str) -> None:
-    """Raise InputError where a tokenizer cuts the probes otherwise than it did at training."""
-    kind = type(tokenizer.model).__name__
-    if len(expected) != len(PROBES):
-        msg = f"{where}: found {len(expected)} tokenizer probes; expected {len(PROBES)}; fit again"
+def _read(
+    folder: Path, taxonomy: Taxonomy, manifest: Mapping[str, Any], backend: Backend
+) -> Opened:
+    own, exported = manifest["encoder"], manifest["runtimes"]
+    tokenizer = read_tokenizer(folder / _TOKENIZER)
+    check_probes(tokenizer, own["probes"], str(folder / _TOKENIZER))
+    cutter = WindowCutter(tokenizer, own["max_length"], own["context"])
+    name = backend.runtime or (_fastest(exported) if backend.device is None else "torch")
+    if name != "torch" and name not in exported:
+        there = ", ".join(("torch", *exported))
+        msg = f"{folder}: runtime {name!r} is not here; found {there}; posture-train export adds it"
         raise InputError(msg)
-    for probe, found, golden in zip(PROBES, probe_ids(tokenizer), expected, strict=True):
-        if found != list(golden):
-            msg = (
-                f"{where}: the tokenizer (class {kind}) cuts {probe!r} into {found}; expected "
-                f"{list(golden)}, as when the model was trained; install the version of tokenizers "
-                "that its manifest names, or fit again"
-            )
-            raise InputError(msg)
+    if name == "torch":
+        # bfloat16 on one side and float32 on the other
+        model = CamembertModel(taxonomy, cutter, read_torch(folder, backend.device), own["padding"])
+        return Opened(model, manifest["golden"], 0.05)
+    if backend.device is not None:
+        msg = (
+            f"--device is for torch; the runtime {name} is on the processor; leave one of them out"
+        )
+        raise InputError(msg)
+    runtime = EXPORTED[name].open(folder)
+    model = CamembertModel(taxonomy, cutter, runtime, own["padding"])
+    remedy = f"export {name} again, or choose --runtime torch"
+    return Opened(model, exported[name]["golden"], 0.05, remedy)
+
+
+def _fastest(exported: Mapping[str, Any]) -> str:
+    """The fastest exported runtime whose library is installed; torch where there is none."""
+    there = [name for name in EXPORTED if name in exported]
+    usable = [name for name in there if is_installed(EXPORTED[name].library)]
+    if usable or not there or is_installed("torch"):
+        return usable[0] if usable else "torch"
+    return there[0]  # which says what to install: less than torch
+
+
+KIND = ModelKind(CamembertModel, ("numpy", "tokenizers", "torch", "transformers"), _read, _describe)

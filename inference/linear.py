@@ -1,4 +1,4 @@
-"""The linear model at run time: sums of weight rows over hashed columns, with NumPy alone.
+"""The linear model: sums of weight rows over hashed columns, with NumPy alone.
 
 For each of three fields (words, letters, classes) a paragraph's logits are the sum of its columns'
 weight rows over the square root of the sum of their squared inverse document frequencies: TF-IDF
@@ -10,11 +10,12 @@ depend on the word alone, each word's rows are summed once and kept.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.errors import InputError
 from inference.features import (
     FeatureConfig,
     letter_columns,
@@ -24,21 +25,24 @@ from inference.features import (
 )
 from inference.masking import mask_positions, mask_states
 from inference.model import centred, probabilities
+from inference.model_kind import Backend, ModelKind, Opened
+from inference.phrases import PhraseMatcher
 from inference.tokens import tokenize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from inference.article import Paragraph
     from inference.explanation import Explanation
-    from inference.phrases import PhraseMatcher
     from inference.taxonomy import Taxonomy
     from inference.tokens import Tokens
 
 _BLOCK_PARAGRAPHS = 2_000  # longer blocks gain nothing more, and cost memory
 _BLOCK_CHARACTERS = 1_000_000
+_WEIGHTS = "weights.safetensors"
 _MEMORY_BITS = 16  # 65,536 words stay summed
 
 
@@ -214,3 +218,61 @@ def _blocks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         characters += len(text)
     if start < len(texts):
         yield texts[start:]
+
+
+def _describe(model: LinearModel) -> tuple[dict[str, Any], Callable[[Path], None]]:
+    weights = model.weights
+    arrays: dict[str, NDArray[Any]] = {
+        "columns": weights.columns,
+        "rows": weights.rows,
+        "class_rows": weights.class_rows,
+        "intercepts": weights.intercepts,
+    }
+    for name, phrases in (("names", weights.names), ("lexicon", weights.lexicon)):
+        arrays |= {
+            f"{name}.keys": phrases.keys,
+            f"{name}.values": phrases.values,
+            f"{name}.openings": phrases.openings,
+        }
+
+    def fill(temporary: Path) -> None:
+        from safetensors.numpy import save_file
+
+        save_file(arrays, temporary / _WEIGHTS)
+        (temporary / _WEIGHTS).chmod(0o644)  # save_file's is for its owner alone
+
+    return {"features": asdict(model.config)}, fill
+
+
+def _read(
+    folder: Path, taxonomy: Taxonomy, manifest: Mapping[str, Any], backend: Backend
+) -> Opened:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    if backend != Backend():
+        msg = f"{folder}: a linear model; --runtime and --device are for encoders; leave them out"
+        raise InputError(msg)
+    try:
+        arrays = load_file(folder / _WEIGHTS)
+    except SafetensorError as error:
+        msg = f"{folder / _WEIGHTS}: not a safetensors file ({error}); fit the model again"
+        raise InputError(msg) from error
+    names, lexicon = (
+        PhraseMatcher(arrays[f"{part}.keys"], arrays[f"{part}.values"], arrays[f"{part}.openings"])
+        for part in ("names", "lexicon")
+    )
+    weights = LinearWeights(
+        arrays["columns"],
+        arrays["rows"],
+        arrays["class_rows"],
+        arrays["intercepts"],
+        names,
+        lexicon,
+    )
+    model = LinearModel(taxonomy, FeatureConfig(**manifest["features"]), weights)
+    # float32 sums on another processor differ by less; a wrong weight moves far more
+    return Opened(model, manifest["golden"], 1e-3)
+
+
+KIND = ModelKind(LinearModel, ("numpy",), _read, _describe)

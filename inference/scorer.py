@@ -176,7 +176,8 @@ def load(
 
     Raises InputError for a folder that is damaged, tampered with or of a newer format.
     """
-    from inference.artefact import DEFAULT_MODEL, Backend, read_model
+    from inference.artefact import DEFAULT_MODEL, read_model
+    from inference.model_kind import Backend
 
     where = Path(folder) if folder is not None else DEFAULT_MODEL
     return read_model(where, Backend(runtime, device)).scorer

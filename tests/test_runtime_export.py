@@ -14,9 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from inference import InputError, load
-from inference.artefact import DEFAULT_MODEL, Backend, read_model
+from inference.artefact import DEFAULT_MODEL, read_model
 from inference.article import Paragraph
 from inference.camembert import CamembertModel
+from inference.model_kind import Backend
 from inference.runtimes import EXPORTED, TorchRuntime
 from inference.sealed_folder import digest
 from inference.windows import WindowCutter

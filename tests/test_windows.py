@@ -14,7 +14,7 @@ LONG = " ".join(f"La frégate {i} appareille." for i in range(120))
 
 @pytest.fixture(scope="module")
 def tokenizer(corpus, tmp_path_factory):
-    from inference.camembert import read_tokenizer
+    from inference.tokenizer_guard import read_tokenizer
 
     folder = write_tiny_encoder(tmp_path_factory.mktemp("encoder"), corpus.texts[:300])
     return read_tokenizer(folder / "tokenizer.json")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.camembert import PROBES, plain, read_tokenizer
 from inference.errors import InputError
 from inference.runtimes import need
 from inference.taxonomy import Taxonomy
+from inference.tokenizer_guard import PROBES, plain, read_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from inference.artefact import Backend, add_runtime, read_model
+from inference.artefact import add_runtime, read_model
 from inference.camembert import CamembertModel
 from inference.errors import InputError
+from inference.model_kind import Backend
 from inference.runtimes import EXPORTED, TorchRuntime, has_segments, need
 from inference.scorer import Scorer
 from inference.sealed_folder import read_sealed

@@ -18,10 +18,11 @@ import numpy as np
 from inference.artefact import Provenance, add_runtime, write_model
 from inference.article import Paragraph
 from inference.calibration import Calibration
-from inference.camembert import CamembertModel, read_tokenizer
+from inference.camembert import CamembertModel
 from inference.decision import DecisionRule
 from inference.runtimes import TorchRuntime, has_bfloat16, n_threads
 from inference.scorer import Scorer
+from inference.tokenizer_guard import read_tokenizer
 from inference.windows import WindowCutter
 from tests.benchmarks.process import command_path, peak_memory
 from tests.tiny_encoder import write_tiny_encoder
