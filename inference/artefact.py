@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from inference.calibration import Calibration
 from inference.decision import DecisionRule
 from inference.errors import InputError
 from inference.model_kind import Backend
+from inference.runtimes import EXPORTED
 from inference.scorer import Scorer
 from inference.sealed_folder import MANIFEST, read_sealed, write_sealed
 from inference.taxonomy import Taxonomy
@@ -192,13 +194,16 @@ def add_runtime(
     """Add an exported runtime to an encoder's folder, which is replaced as a whole.
 
     fill : writes the runtime's files into the folder that it is given.
-    scorer : scores with the runtime; its golden predictions are kept beside `measured`.
+    scorer : scores with the runtime; its golden predictions, and the library's version, are kept
+        beside `measured`.
     card : makes card.md anew of the manifest with the runtime in it.
     """
     manifest = read_sealed(folder)
     runtimes = dict(manifest.get("runtimes", {}))
     golden = scorer.predict_proba(GOLDEN_TEXTS).round(6).tolist()
-    runtimes[name] = {**measured, "golden": golden}
+    library = EXPORTED[name].library
+    used = {library: import_module(library).__version__}
+    runtimes[name] = {**measured, "golden": golden, "versions": used}
     content = {
         key: value for key, value in manifest.items() if key not in ("format", "files", "digest")
     } | {"runtimes": runtimes}

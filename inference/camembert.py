@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.blocks import blocks
 from inference.errors import InputError
 from inference.model import probabilities
 from inference.model_kind import Backend, ModelKind, Opened
@@ -60,14 +61,15 @@ class CamembertModel:
         Of a paragraph's several windows, the largest logit of a label counts where any number of
         labels may apply, since one passage is enough; on an exclusive axis their mean does.
         """
-        found = [self._logits(block) for block in _blocks(paragraphs)]
+        sizes = (len(own.text) + len(own.heading) + len(own.preceding) for own in paragraphs)
+        found = [self._logits(paragraphs[block]) for block in blocks(sizes, _BLOCK)]
         return np.concatenate([np.empty((0, self.taxonomy.n_columns)), *found])
 
     def _logits(self, paragraphs: Sequence[Paragraph]) -> NDArray[np.float64]:
         windows = self.cutter.windows(paragraphs)
         found = np.empty((len(windows), self.taxonomy.n_columns))
         for batch in batches_by_length(windows.lengths, self.runtime.tokens_per_batch):
-            found[batch] = self.runtime(*windows.padded(batch, self.padding))
+            found[batch] = self.runtime(windows.padded(batch, self.padding))
         starts = np.flatnonzero(np.diff(windows.paragraph, prepend=-1))
         n_windows = np.diff(starts, append=len(windows))[:, None]
         pooled = np.empty((len(starts), self.taxonomy.n_columns))
@@ -77,19 +79,6 @@ class CamembertModel:
             else:
                 pooled[:, span] = np.maximum.reduceat(found[:, span], starts)
         return pooled
-
-
-def _blocks(paragraphs: Sequence[Paragraph]) -> Iterator[Sequence[Paragraph]]:
-    """Paragraphs of at most `_BLOCK` characters together, or one: a block's tokens take memory."""
-    start, size = 0, 0
-    for i, own in enumerate(paragraphs):
-        n = len(own.text) + len(own.heading) + len(own.preceding)
-        if i > start and size + n > _BLOCK:
-            yield paragraphs[start:i]
-            start, size = i, 0
-        size += n
-    if paragraphs:
-        yield paragraphs[start:]
 
 
 def _describe(model: CamembertModel) -> tuple[dict[str, Any], Callable[[Path], None]]:
@@ -124,27 +113,29 @@ def _read(
     folder: Path, taxonomy: Taxonomy, manifest: Mapping[str, Any], backend: Backend
 ) -> Opened:
     own, exported = manifest["encoder"], manifest["runtimes"]
-    tokenizer = read_tokenizer(folder / _TOKENIZER)
-    check_probes(tokenizer, own["probes"], str(folder / _TOKENIZER))
-    cutter = WindowCutter(tokenizer, own["max_length"], own["context"])
     name = backend.runtime or (_fastest(exported) if backend.device is None else "torch")
     if name != "torch" and name not in exported:
         there = ", ".join(("torch", *exported))
         msg = f"{folder}: runtime {name!r} is not here; found {there}; posture-train export adds it"
         raise InputError(msg)
-    if name == "torch":
-        # bfloat16 on one side and float32 on the other
-        model = CamembertModel(taxonomy, cutter, read_torch(folder, backend.device), own["padding"])
-        return Opened(model, manifest["golden"], 0.05)
-    if backend.device is not None:
+    if name != "torch" and backend.device is not None:
         msg = (
             f"--device is for torch; the runtime {name} is on the processor; leave one of them out"
         )
         raise InputError(msg)
-    runtime = EXPORTED[name].open(folder)
+    if name == "torch":
+        runtime: Runtime = read_torch(folder, backend.device)
+        golden, remedy = manifest["golden"], "fit it again with this version"
+    else:
+        runtime = EXPORTED[name].open(folder)
+        golden = exported[name]["golden"]
+        remedy = f"export {name} again, or choose --runtime torch"
+    tokenizer = read_tokenizer(folder / _TOKENIZER)
+    check_probes(tokenizer, own["probes"], str(folder / _TOKENIZER))
+    cutter = WindowCutter(tokenizer, own["max_length"], own["context"])
     model = CamembertModel(taxonomy, cutter, runtime, own["padding"])
-    remedy = f"export {name} again, or choose --runtime torch"
-    return Opened(model, exported[name]["golden"], 0.05, remedy)
+    # bfloat16 on one side, perhaps, and float32 on the other
+    return Opened(model, golden, 0.05, remedy)
 
 
 def _fastest(exported: Mapping[str, Any]) -> str:

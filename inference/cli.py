@@ -31,10 +31,10 @@ def posture() -> None:
 _model_option = click.option(
     "--model", type=click.Path(path_type=Path), help="Folder that posture-train fit wrote."
 )
-_runtime_option = click.option(
+runtime_option = click.option(
     "--runtime", help="Of an encoder: torch, or one that posture-train export added."
 )
-_device_option = click.option("--device", help="For an encoder in torch: cpu, cuda, mps…")
+device_option = click.option("--device", help="For an encoder in torch: cpu, cuda, mps…")
 
 
 @posture.command()
@@ -42,8 +42,8 @@ _device_option = click.option("--device", help="For an encoder in torch: cpu, cu
     "inputs", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
 @_model_option
-@_runtime_option
-@_device_option
+@runtime_option
+@device_option
 @click.option(
     "--unit",
     type=click.Choice(UNITS),
@@ -104,8 +104,8 @@ def score(
 @posture.command()
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @_model_option
-@_runtime_option
-@_device_option
+@runtime_option
+@device_option
 @click.option(
     "--paragraph",
     "number",

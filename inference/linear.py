@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.blocks import blocks
 from inference.errors import InputError
 from inference.features import (
     FeatureConfig,
@@ -30,7 +31,7 @@ from inference.phrases import PhraseMatcher
 from inference.tokens import tokenize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -94,8 +95,9 @@ class LinearModel:
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-odds of each label, shape (n_texts, n_columns)."""
-        blocks = [self._block_logits(block) for block in _blocks(texts)]
-        return np.concatenate([np.zeros((0, self._width - 1)), *blocks])
+        cut = blocks(map(len, texts), _BLOCK_CHARACTERS, _BLOCK_PARAGRAPHS)
+        found = [self._block_logits(texts[block]) for block in cut]
+        return np.concatenate([np.zeros((0, self._width - 1)), *found])
 
     def explain(self, paragraph: Paragraph) -> Explanation:
         """What each word adds to the logits, exactly: they are a sum of rows.
@@ -207,19 +209,6 @@ def _sums(
     return sums
 
 
-def _blocks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    start = characters = 0
-    for i, text in enumerate(texts):
-        if i > start and (
-            i - start == _BLOCK_PARAGRAPHS or characters + len(text) > _BLOCK_CHARACTERS
-        ):
-            yield texts[start:i]
-            start, characters = i, 0
-        characters += len(text)
-    if start < len(texts):
-        yield texts[start:]
-
-
 def _describe(model: LinearModel) -> tuple[dict[str, Any], Callable[[Path], None]]:
     weights = model.weights
     arrays: dict[str, NDArray[Any]] = {
@@ -272,7 +261,7 @@ def _read(
     )
     model = LinearModel(taxonomy, FeatureConfig(**manifest["features"]), weights)
     # float32 sums on another processor differ by less; a wrong weight moves far more
-    return Opened(model, manifest["golden"], 1e-3)
+    return Opened(model, manifest["golden"], 1e-3, "fit it again with this version")
 
 
 KIND = ModelKind(LinearModel, ("numpy",), _read, _describe)

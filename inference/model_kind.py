@@ -35,7 +35,7 @@ class Opened:
     model: ParagraphModel
     golden: list[list[float]]
     tolerance: float
-    remedy: str = "fit it again with this version"
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from inference.errors import InputError
+from inference.windows import INPUTS
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
 
-    Ints = NDArray[np.int64]
+    Inputs = Mapping[str, NDArray[np.int64]]
 
 _CPU_BATCH = 1_024  # tokens; 512 to 1,024 are fastest on a processor, 4,096 are slower
 _GPU_BATCH = 65_536
@@ -33,8 +35,8 @@ class Runtime(Protocol):
 
     tokens_per_batch: int
 
-    def __call__(self, ids: Ints, mask: Ints, types: Ints) -> NDArray[np.float32]:
-        """From (n_windows, n_tokens), all three, to logits (n_windows, n_columns)."""
+    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
+        """From `windows.INPUTS`, each (n_windows, n_tokens), to logits (n_windows, n_columns)."""
         ...
 
 
@@ -76,16 +78,21 @@ class TorchRuntime:
         self.encoder.eval()
         self.tokens_per_batch = _CPU_BATCH if self.device.type == "cpu" else _GPU_BATCH
 
-    def __call__(self, ids: Ints, mask: Ints, types: Ints) -> NDArray[np.float32]:
+    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
         """See `Runtime`."""
         import torch
 
-        arrays = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-        if not has_segments(self.encoder.config):
-            del arrays["token_type_ids"]
         with torch.inference_mode():
-            given = {name: torch.from_numpy(a).to(self.device) for name, a in arrays.items()}
-            logits: NDArray[np.float32] = self.encoder(**given).logits.float().cpu().numpy()
+            logits: NDArray[np.float32] = self.forward(inputs).float().cpu().numpy()
+        return logits
+
+    def forward(self, inputs: Inputs) -> torch.Tensor:
+        """The same on the device, for training: with gradients, and as the encoder computes."""
+        import torch
+
+        names = input_names(self.encoder.config)
+        given = {name: torch.from_numpy(inputs[name]).to(self.device) for name in names}
+        logits: torch.Tensor = self.encoder(**given).logits
         return logits
 
 
@@ -101,9 +108,9 @@ def has_bfloat16(device: Any) -> bool:
     return False
 
 
-def has_segments(config: Any) -> bool:
-    """Whether an encoder tells its two segments apart by their ids."""
-    return getattr(config, "type_vocab_size", 1) > 1
+def input_names(config: Any) -> tuple[str, ...]:
+    """Which of `windows.INPUTS` an encoder takes: not all tell segments apart by their ids."""
+    return INPUTS if getattr(config, "type_vocab_size", 1) > 1 else INPUTS[:2]
 
 
 def read_torch(folder: Path, device: str | None) -> TorchRuntime:
@@ -113,7 +120,7 @@ def read_torch(folder: Path, device: str | None) -> TorchRuntime:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a load takes a second
-    with readable(folder / "model.safetensors", "transformers"):
+    with readable(folder, "transformers"):
         encoder = AutoModelForSequenceClassification.from_pretrained(
             folder,
             local_files_only=True,
@@ -139,10 +146,9 @@ class OnnxRuntime:
         )
         self.inputs = {given.name for given in self.session.get_inputs()}
 
-    def __call__(self, ids: Ints, mask: Ints, types: Ints) -> NDArray[np.float32]:
+    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
         """See `Runtime`."""
-        arrays = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-        given = {name: a for name, a in arrays.items() if name in self.inputs}
+        given = {name: inputs[name] for name in self.inputs}
         logits: NDArray[np.float32] = self.session.run(["logits"], given)[0]
         return logits
 
@@ -166,10 +172,9 @@ class OpenvinoRuntime:
         self.compiled = core.compile_model(path, "CPU", settings)
         self.inputs = {name for given in self.compiled.inputs for name in given.names}
 
-    def __call__(self, ids: Ints, mask: Ints, types: Ints) -> NDArray[np.float32]:
+    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
         """See `Runtime`."""
-        arrays = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-        given = {name: a for name, a in arrays.items() if name in self.inputs}
+        given = {name: inputs[name] for name in self.inputs}
         logits: NDArray[np.float32] = self.compiled(given)[0]
         return logits
 
@@ -193,18 +198,28 @@ def need(*libraries: str, extra: str) -> None:
 
 @contextmanager
 def readable(path: Path, library: str) -> Iterator[None]:
-    """Raise InputError, with the library's version, where it cannot read a model's file."""
+    """Raise InputError, with the library's version, where it cannot read part of a model."""
     try:
         yield
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # each library has its own kinds
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        # Of the module: a distribution may have another name, as onnxruntime-gpu.
+        version = getattr(sys.modules.get(library), "__version__", "")
         msg = (
-            f"{path}: {library} {version(library)} cannot read it ({reason}); expected what fit "
+            f"{path}: {library} {version} cannot read it ({reason_of(error)}); expected what fit "
             "or export wrote; install the version that the manifest names, or write it again"
         )
         raise InputError(msg) from error
+
+
+def reason_of(error: Exception) -> str:
+    """What a library says of its failure, in a line."""
+    if "trust_remote_code" in str(error):
+        return "it brings code of its own, which is never run"
+    # OpenVINO begins with the lines of its own source that it fell through.
+    lines = [line for line in str(error).splitlines() if line and "Exception from " not in line]
+    return lines[0].strip() if lines else type(error).__name__
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,19 @@ def read_sealed(folder: Path) -> dict[str, Any]:
     Raises InputError where the folder is missing, incomplete, changed since it was written, or of
     a newer format.
     """
-    manifest = _read_manifest(folder)
+    manifest, path = _read_manifest(folder), folder / MANIFEST
+    if manifest["format"] > FORMAT:
+        msg = (
+            f"{path}: model format {manifest['format']}; this version reads up to {FORMAT}; "
+            "install a newer version of posture"
+        )
+        raise InputError(msg)
+    if manifest.get("digest") != digest(manifest):
+        msg = (
+            f"{path}: its content is not what its digest says; the file was changed; copy the "
+            "folder again or fit again"
+        )
+        raise InputError(msg)
     for name, expected in manifest["files"].items():
         _check_file(folder / name, str(expected))
     return manifest
@@ -73,8 +85,8 @@ def read_sealed(folder: Path) -> dict[str, Any]:
 def check_output(folder: Path) -> None:
     """Refuse, before any work is done, a place where a model folder must not be written.
 
-    Raises InputError for a file, for a folder of something else than a model, and for a model's
-    folder with files that are none of its own.
+    Raises InputError for a file, for a folder of something else than a model or of a damaged one,
+    and for a model's folder with files that are none of its own.
     """
     if folder.exists() and not folder.is_dir():
         msg = (
@@ -90,21 +102,22 @@ def check_output(folder: Path) -> None:
             "folder or an old model to replace; choose another --output"
         )
         raise InputError(msg)
-    if foreign := sorted(found - _own_files(folder)):
+    if not found:
+        return
+    try:
+        own = {MANIFEST, *_read_manifest(folder)["files"]}
+    except InputError as error:
+        msg = (
+            f"{folder}: no whole model that could be replaced ({error}); move it elsewhere, or "
+            "choose another --output"
+        )
+        raise InputError(msg) from error
+    if foreign := sorted(found - own):
         msg = (
             f"{folder}: holds {', '.join(foreign)}, which is no part of the model and would be "
             "lost with the old folder; move it elsewhere"
         )
         raise InputError(msg)
-
-
-def _own_files(folder: Path) -> set[str]:
-    """What the manifest lists, and the manifest; everything where it cannot be read."""
-    try:
-        listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        listed = [path.name for path in folder.iterdir()]
-    return {MANIFEST, *listed}
 
 
 def digest(manifest: Mapping[str, Any]) -> str:
@@ -127,15 +140,24 @@ def _replace(temporary: Path, folder: Path) -> None:
     try:
         folder.rename(old / "model")
         temporary.rename(folder)
-    except BaseException:  # an interrupt, too, must leave one of the two
+    except BaseException as error:  # an interrupt, too, must leave one of the two
         if not folder.exists():
-            (old / "model").rename(folder)
+            try:
+                (old / "model").rename(folder)
+            except OSError:
+                msg = (
+                    f"{folder}: cannot be written ({error}); the old model is now in "
+                    f"{old / 'model'}: move it back"
+                )
+                raise InputError(msg) from error
         raise
     finally:
-        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
+    """A manifest that need not be whole or of this format."""
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -151,18 +173,6 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         and isinstance(manifest.get("files"), dict)
     ):
         msg = f"{path}: not a model's manifest; expected the keys format and files"
-        raise InputError(msg)
-    if manifest["format"] > FORMAT:
-        msg = (
-            f"{path}: model format {manifest['format']}; this version reads up to {FORMAT}; "
-            "install a newer version of posture"
-        )
-        raise InputError(msg)
-    if manifest.get("digest") != digest(manifest):
-        msg = (
-            f"{path}: its content is not what its digest says; the file was changed; copy the "
-            "folder again or fit again"
-        )
         raise InputError(msg)
     return manifest
 

@@ -1,4 +1,4 @@
-"""Paragraphs as token ids that fit an encoder's window, with their context; nothing is cut off."""
+"""Paragraphs as token ids that fit an encoder's window, none cut off; their context may be."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from inference.article import Paragraph
 
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # the last of them tells segments
 CONTEXTS = ("none", "heading", "preceding")
 
 _OVERLAP = 4  # successive windows of a long paragraph share a quarter
@@ -40,17 +41,15 @@ class Windows:
         """Tokens in each window."""
         return np.fromiter(map(len, self.ids), np.int64, len(self.ids))
 
-    def padded(
-        self, chosen: NDArray[np.int64], padding: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Ids, attention mask and segment ids of some windows, each (n_chosen, longest)."""
+    def padded(self, chosen: NDArray[np.int64], padding: int) -> dict[str, NDArray[np.int64]]:
+        """What an encoder takes in of some windows: `INPUTS`, each (n_chosen, longest)."""
         longest = max(len(self.ids[i]) for i in chosen)
         ids = np.full((len(chosen), longest), padding, np.int64)
         mask, types = np.zeros((2, len(chosen), longest), np.int64)
         for row, i in enumerate(chosen):
             n = len(self.ids[i])
             ids[row, :n], types[row, :n], mask[row, :n] = self.ids[i], self.types[i], 1
-        return ids, mask, types
+        return dict(zip(INPUTS, (ids, mask, types), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -177,6 +178,36 @@ def test_an_old_model_with_a_users_file_in_its_folder_is_left_alone(folder, smal
         small_model.write(folder)
     assert (folder / "notes.txt").read_text() == "years of work"
     load(folder)
+
+
+@pytest.mark.parametrize(
+    "manifest", ["", "{}", '{"name": "an app"}', '{"format": 1, "files": 3}', '{"format": 1', "[]"]
+)
+def test_a_folder_with_a_manifest_of_something_else_is_left_alone(tmp_path, small_model, manifest):
+    (tmp_path / "manifest.json").write_text(manifest)
+    (tmp_path / "thesis.docx").write_text("years of work")
+    with pytest.raises(InputError, match=r"no whole model that could be replaced.*choose another"):
+        small_model.write(tmp_path)
+    assert (tmp_path / "thesis.docx").read_text() == "years of work"
+
+
+def test_where_the_old_model_cannot_be_put_back_it_is_said_where_it_is(folder, small_model):
+    """As where another program has taken the folder's place for a moment."""
+    rename, n = Path.rename, []
+
+    def failing(self, target):
+        n.append(target)
+        if len(n) == 1:
+            return rename(self, target)
+        msg = "in use"
+        raise OSError(msg)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Path, "rename", failing)
+        with pytest.raises(InputError, match=r"the old model is now in \S+: move it back") as error:
+            small_model.write(folder)
+    old = Path(re.search(r"now in (\S+): move", str(error.value))[1])
+    load(old)
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path, small_model):

@@ -1,13 +1,17 @@
 """Calibration and decision: invariants, not snapshots."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from inference.calibration import Calibration
 from inference.decision import DecisionRule
-from training.calibrate import fit_calibration, fit_rule
+from training.calibrate import calibrated, fit_calibration, fit_rule
 from training.metrics import macro_f1
+from training.recipe import Learned
 from training.reliability import brier, calibration_error
+from training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +142,25 @@ def test_a_label_that_is_not_there_stays_as_the_model_has_it(made, taxonomy):
     assert calibration.slopes[2] < 0.9
     articles = np.arange(len(rare)).astype(object)
     assert fit_rule(sharp, rare, articles, taxonomy).thresholds[:2] == (0.5, 0.5)
+
+
+def test_an_exclusive_axis_with_one_label_in_all_stays_as_the_model_has_it(small_corpus):
+    """Else one tone in the few articles kept for calibration would make the model sure of it."""
+    labels = small_corpus.labels.copy()
+    tones = small_corpus.taxonomy.spans()[1][1]
+    labels[:, tones] = [False, False, True]
+    labels[:, 1] = False
+    own = replace(small_corpus, labels=labels)
+    found = np.where(labels, 0.6, 0.2)
+    chosen = calibrated(found, own)
+    assert chosen.untouched == ("topic.exercises", "tone")
+    assert chosen.calibration.slopes[tones] == (1.0, 1.0, 1.0)
+    assert chosen.calibration.slopes[0] != 1.0
+    said = []
+
+    class Known:
+        def learn(self, corpus, report, track):
+            return Learned(None, np.ones(len(own), np.bool_), found, {})
+
+    train(Known(), own, said.append)
+    assert "are all alike in them: topic.exercises, tone; thresholds there are 0.5" in said[0]

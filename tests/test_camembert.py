@@ -16,19 +16,23 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from inference import InputError, load
 from inference.artefact import read_model
 from inference.article import Paragraph
-from inference.model import probabilities
+from inference.model import log_odds
 from inference.runtimes import TorchRuntime
 from inference.sealed_folder import _file_digest, digest
+from inference.taxonomy import Taxonomy
 from inference.windows import WindowCutter, Windows
 from tests.tiny_encoder import write_tiny_encoder
 from training import camembert as recipe_module
-from training.attention import drops_attention, plain_attention
+from training.attention import has_attention_dropout, plain_attention
 from training.camembert import CamembertRecipe
+from training.checkpoint import Checkpoint
+from training.corpus import LabelledCorpus
 from training.encoder import open_encoder
-from training.encoder_loss import EncoderLoss, label_weights, unweighted
+from training.encoder_loss import EncoderLoss, label_weights
+from training.fine_tuning import Best, FineTuning, SliceScores
 from training.fit import fit
 from training.learning_check import NothingLearnedError, check_learned
-from training.learning_rates import parameter_groups
+from training.learning_rates import parameter_groups, rate_share
 from training.recipe import untracked
 
 LONG = " ".join(f"La frégate {i} appareille." for i in range(120))
@@ -61,7 +65,7 @@ def recipe(encoder):
 @pytest.fixture
 def short(small_corpus, recipe, monkeypatch):
     """A run of two epochs on fifteen articles: too short to learn, which is not asked here."""
-    monkeypatch.setattr(recipe_module, "check_learned", lambda found, kept: None)
+    monkeypatch.setattr(recipe_module, "check_learned", lambda *_: None)
     first = list(dict.fromkeys(small_corpus.article_ids))[:15]
     few = small_corpus.where(small_corpus.table["article_id"].isin(first))
     return few, replace(recipe, epochs=2)
@@ -71,7 +75,7 @@ def short(small_corpus, recipe, monkeypatch):
 def fitted(small_corpus, recipe):
     """Whether so short a run learns is not asked here."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(recipe_module, "check_learned", lambda found, kept: None)
+        patched.setattr(recipe_module, "check_learned", lambda *_: None)
         return fit(small_corpus, recipe)
 
 
@@ -137,7 +141,14 @@ def test_two_runs_give_the_same_weights_and_another_seed_others(short):
 def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_weights(short, tmp_path, stop):
     few, recipe = short
     own = replace(recipe, checkpoint=tmp_path / "c", checkpoint_steps=4)
-    whole = replace(own, checkpoint=None).learn(few, lambda _: None, untracked)
+    all_steps = []
+
+    def all_counted(iterable, total, status=lambda: ""):
+        for step in iterable:
+            all_steps.append(step)
+            yield step
+
+    whole = replace(own, checkpoint=None).learn(few, lambda _: None, all_counted)
 
     def killed(steps, total, status=lambda: ""):
         for n, step in enumerate(steps):
@@ -159,7 +170,7 @@ def test_a_run_that_is_killed_goes_on_and_ends_with_the_same_weights(short, tmp_
     resumed = replace(own, resume=True).learn(few, lambda _: None, counted)
     for name, weight in whole.model.runtime.encoder.state_dict().items():
         assert torch.equal(weight, resumed.model.runtime.encoder.state_dict()[name]), name
-    assert steps
+    assert 0 < len(steps) <= len(all_steps) - (stop - stop % 4)  # not from the beginning
     assert (tmp_path / "c").exists()  # until whoever asked has written the folder
     again = replace(own, resume=True).learn(few, lambda _: None, untracked)
     assert np.array_equal(again.probabilities, resumed.probabilities)
@@ -172,9 +183,12 @@ def test_a_run_is_not_resumed_with_other_options(short, tmp_path):
     with pytest.raises(InputError, match="no interrupted run to resume"):
         replace(own, resume=True).learn(few, lambda _: None, untracked)
     (tmp_path / "c").write_bytes(b"half")
-    with pytest.raises(InputError, match="not a whole checkpoint"):
+    with pytest.raises(InputError, match="no whole checkpoint of this version"):
         replace(own, resume=True).learn(few, lambda _: None, untracked)
     torch.save({"run": "another"}, tmp_path / "c")
+    with pytest.raises(InputError, match="no whole checkpoint of this version"):
+        replace(own, resume=True).learn(few, lambda _: None, untracked)
+    Checkpoint(tmp_path / "c", "another").save({})
     with pytest.raises(InputError, match="had another corpus or other options"):
         replace(own, resume=True).learn(few, lambda _: None, untracked)
 
@@ -215,20 +229,198 @@ def test_a_paragraph_weighs_its_weight_whatever_its_windows_and_its_batch(small_
     assert torch.allclose(one, several)
 
 
+def losses(labels, logits, recipe, corpus):
+    """Of rows of one window each, in one batch."""
+    rows = replace(corpus, table=corpus.table.iloc[: len(labels)], labels=labels)
+    windows = Windows([[0]] * len(labels), [[0]] * len(labels), np.arange(len(labels)))
+    given = torch.tensor(logits, dtype=torch.float32)
+    return EncoderLoss(rows, recipe, "cpu")(given, windows, np.arange(len(labels)), 1).item()
+
+
+@pytest.mark.parametrize(
+    ("change", "topic", "tone", "tone_weight"),
+    [
+        ({}, 0.0, 0.0, 1.0),
+        ({"axis_weights": {"tone": 3.0}}, 0.0, 0.0, 3.0),
+        ({"label_smoothing": 0.3}, 0.15, 0.1, 1.0),  # to each of two answers, of three tones
+    ],
+)
+def test_the_loss_is_that_of_its_formula(small_corpus, recipe, change, topic, tone, tone_weight):
+    labels = small_corpus.labels[:6]
+    logits = np.random.default_rng(0).normal(size=labels.shape)
+    of_topic, of_tone = (span for _, span in small_corpus.taxonomy.spans())
+    yes = np.where(labels[:, of_topic], 1 - topic, topic)
+    p = 1 / (1 + np.exp(-logits[:, of_topic]))
+    expected = -(yes * np.log(p) + (1 - yes) * np.log(1 - p)).mean()
+    yes = np.where(labels[:, of_tone], 1 - 2 * tone, tone)
+    p = np.exp(logits[:, of_tone])
+    p /= p.sum(axis=1, keepdims=True)
+    expected -= tone_weight * (yes * np.log(p)).sum(axis=1).mean()
+    found = losses(labels, logits, replace(recipe, **change), small_corpus)
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_passage_weighs_what_the_recipe_says(small_corpus, recipe):
+    table = small_corpus.table.iloc[:2].assign(passage=[False, True])
+    two = replace(small_corpus, table=table, labels=small_corpus.labels[:2])
+    windows = Windows([[0]] * 2, [[0]] * 2, np.arange(2))
+    logits = torch.zeros((2, two.labels.shape[1]), requires_grad=True)
+    loss_of = EncoderLoss(two, replace(recipe, passage_weight=3.0), "cpu")
+    loss_of(logits, windows, np.arange(2), 1).backward()
+    paragraph, passage = logits.grad.abs()
+    assert torch.allclose(passage, 3 * paragraph)
+
+
+def test_weights_of_labels_leave_the_best_logits_where_they_are(small_corpus, recipe):
+    """What says the labels' shares of every paragraph is best, with weights as without."""
+    weights = label_weights(small_corpus)
+    shares = small_corpus.labels.mean(axis=0)
+    assert [weights[k] for k in np.argsort(-shares[:4])] == sorted(weights[:4])
+    batch = np.arange(len(small_corpus))
+    windows = Windows([[0]] * len(batch), [[0]] * len(batch), batch)
+    best = log_odds(np.tile(shares, (len(batch), 1)), small_corpus.taxonomy)
+    for own in (recipe, replace(recipe, class_weights=True)):
+        logits = torch.tensor(best, dtype=torch.float32, requires_grad=True)
+        EncoderLoss(small_corpus, own, "cpu")(logits, windows, batch, 1).backward()
+        slope = logits.grad.sum(dim=0).abs().max()
+        assert slope < 1e-5 < logits.grad.abs().sum()
+
+
+def test_a_label_that_lies_wholly_in_the_slice_has_a_weight(small_corpus):
+    labels = small_corpus.labels.copy()
+    labels[:, 0] = False
+    assert np.isfinite(label_weights(replace(small_corpus, labels=labels))).all()
+
+
+@pytest.mark.parametrize(("accumulate", "clip_norm"), [(1, 1.0), (3, 0.01)])
+def test_a_step_takes_several_batches_and_no_more_than_the_norm(
+    short, monkeypatch, accumulate, clip_norm
+):
+    few, recipe = short
+    norms, n_batches = [], []
+    step = torch.optim.AdamW.step
+
+    def measured(self, *given):
+        gradients = [p.grad.norm() for group in self.param_groups for p in group["params"]]
+        norms.append(torch.stack(gradients).norm().item())
+        return step(self, *given)
+
+    def counted(steps, total, status=lambda: ""):
+        n_batches.append(total)
+        return steps
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", measured)
+    own = replace(recipe, epochs=1, accumulate=accumulate, clip_norm=clip_norm)
+    own.learn(few, lambda _: None, counted)
+    assert len(norms) == -(-n_batches[0] // accumulate)
+    assert max(norms) <= clip_norm * 1.001
+    assert clip_norm == 1.0 or min(norms) > clip_norm * 0.99  # it is cut, and no shorter
+
+
+def test_the_rate_rises_and_falls():
+    shares = [rate_share(progress, 0.1) for progress in (0.0, 0.05, 0.1, 0.55, 1.0)]
+    assert shares == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert rate_share(0.0, 0.0) == 1
+
+
+@pytest.mark.parametrize("reduced", [True, False])
+def test_training_computes_in_bfloat16_where_it_is_asked_to(short, monkeypatch, reduced):
+    few, recipe = short
+    kinds, forward = set(), TorchRuntime.forward
+
+    def seen(self, inputs):
+        logits = forward(self, inputs)
+        kinds.add(logits.dtype)
+        return logits
+
+    monkeypatch.setattr(TorchRuntime, "forward", seen)
+    learned = replace(recipe, epochs=1, reduced=reduced).learn(few, lambda _: None, untracked)
+    assert torch.float32 in kinds  # the slice, at the end
+    assert (torch.bfloat16 in kinds) == reduced
+    assert next(learned.model.runtime.encoder.parameters()).dtype == torch.float32
+
+
+def test_a_seed_whose_loss_is_no_number_is_left_out(short, monkeypatch, tmp_path):
+    few, recipe = short
+    own = replace(recipe, epochs=1, seeds=3, combine="average", checkpoint=tmp_path / "c")
+    once = FineTuning._train_once
+
+    def second_diverges(self, number, *given):
+        if number == 1:
+            msg = "the loss is nan"
+            raise NothingLearnedError(msg)
+        return once(self, number, *given)
+
+    monkeypatch.setattr(FineTuning, "_train_once", second_diverges)
+    said = []
+    learned = own.learn(few, said.append, untracked)
+    assert "  seed 2 is left out: the loss is nan" in said
+    assert len(learned.training["seed_macro_f1"]) == 2
+    again = replace(own, resume=True).learn(few, lambda _: None, untracked)
+    assert np.array_equal(again.probabilities, learned.probabilities)
+
+
+def test_a_seed_that_learned_nothing_is_not_averaged(short):
+    _, recipe = short
+    good, bad = (
+        Best({"w": torch.tensor([value])}, SliceScores(0.5, 0.5, n), 0, 0.5, 0, 1)
+        for value, n in ((1.0, 0), (9.0, 1))
+    )
+    said = []
+    own = replace(recipe, combine="average")
+    assert own._chosen([good, bad], said.append)["w"] == 1.0
+    assert said == ["  1 seed(s) that learned too little are not averaged"]
+    assert own._chosen([good, good], said.append)["w"] == 1.0
+    assert replace(recipe, combine="best")._chosen([bad, good], said.append)["w"] == 1.0
+
+
+def test_an_encoder_is_known_by_its_weights_wherever_it_lies(
+    short, encoder, taxonomy, tmp_path, small_corpus
+):
+    few, recipe = short
+    shutil.copytree(encoder, tmp_path / "moved")
+    other = write_tiny_encoder(
+        tmp_path / "other", small_corpus.texts, max_length=160, initializer_range=0.1
+    )
+    digests = [
+        open_encoder(str(path), taxonomy).digest for path in (encoder, tmp_path / "moved", other)
+    ]
+    assert digests[0] == digests[1] != digests[2]
+    own = replace(recipe, epochs=1, checkpoint=tmp_path / "c")
+    learned = own.learn(few, lambda _: None, untracked)
+    moved = replace(own, encoder=str(tmp_path / "moved"), resume=True)
+    assert np.array_equal(
+        moved.learn(few, lambda _: None, untracked).probabilities, learned.probabilities
+    )
+    asked = replace(own, encoder=str(other), encoder_digest=learned.training["encoder_digest"])
+    with pytest.raises(InputError, match="other weights than the model was fine-tuned from"):
+        asked.learn(few, lambda _: None, untracked)
+
+
+def test_a_taxonomy_of_one_axis_is_learned(short):
+    few, recipe = short
+    tones = Taxonomy(few.taxonomy.axes[1:])
+    span = few.taxonomy.spans()[1][1]
+    own = LabelledCorpus(tones, few.table, few.labels[:, span])
+    learned = replace(recipe, epochs=1).learn(own, lambda _: None, untracked)
+    assert learned.probabilities.shape[1] == 3
+
+
 def test_several_seeds_are_kept_or_averaged(short):
     few, recipe = short
     best, average = (
         replace(recipe, seeds=2, combine=way).learn(few, lambda _: None, untracked)
         for way in ("best", "average")
     )
-    assert len(best.training["slice_macro_f1"]) == len(average.training["epochs_run"]) == 2
+    assert len(best.training["seed_macro_f1"]) == len(average.training["epochs_run"]) == 2
+    assert best.training["slice_macro_f1"] in best.training["seed_macro_f1"]
     found = [one.model.runtime.encoder.state_dict() for one in (best, average)]
     assert not all(torch.equal(found[0][name], found[1][name]) for name in found[0])
 
 
 def test_the_average_of_weights_is_their_mean():
     weights = [{"w": torch.full((2,), value), "n": torch.tensor(7)} for value in (1.0, 4.0)]
-    mean = recipe_module._average([{"weights": one} for one in weights])["weights"]
+    mean = recipe_module.average(weights)
     assert torch.equal(mean["w"], torch.full((2,), 2.5))
     assert mean["n"] == 7
 
@@ -253,15 +445,15 @@ def test_lower_layers_learn_slower_or_not_at_all(encoder, taxonomy, recipe):
     assert not any("layer.1." in name or "classifier" in name for name in still)
 
 
-@pytest.mark.parametrize("where", [True, False])
-def test_attention_is_plain_within_and_as_before_afterwards(encoder, taxonomy, where):
+@pytest.mark.parametrize("when", [True, False])
+def test_attention_is_plain_within_and_as_before_afterwards(encoder, taxonomy, when):
     model = open_encoder(str(encoder), taxonomy).model
     usual = model.config._attn_implementation
     assert usual != "eager"
 
     def interrupted():
-        with plain_attention(model, where=where):
-            assert (model.config._attn_implementation == "eager") == where
+        with plain_attention(model, when=when):
+            assert (model.config._attn_implementation == "eager") == when
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -276,7 +468,8 @@ def test_dropout_of_the_attention_is_seen_under_both_its_names():
     ):
         for share in (0.0, 0.1):
             config = AutoConfig.for_model(architecture, **{name: share})
-            assert drops_attention(SimpleNamespace(config=config)) == (share > 0)
+            found = has_attention_dropout(SimpleNamespace(config=config))
+            assert found == (share > 0)
 
 
 def test_the_card_says_what_exchanged_countries_change_beside_the_linear_none(written):
@@ -340,9 +533,9 @@ def test_probabilities_that_hardly_differ_are_nothing_learned(small_corpus):
     stuck = np.where(small_corpus.labels, 0.95, 0.05)
     stuck[:, topics] = 0.5 + 0.01 * noise[:, topics]
     with pytest.raises(NothingLearnedError, match="topic: it guesses at the labels of"):
-        check_learned(stuck, small_corpus)
+        check_learned(stuck, small_corpus, small_corpus.label_shares())
     stuck[:, topics] = np.where(small_corpus.labels[:, topics], 0.8, 0.3) + 0.1 * noise[:, topics]
-    check_learned(stuck, small_corpus)
+    check_learned(stuck, small_corpus, small_corpus.label_shares())
 
 
 def test_one_tone_of_all_is_nothing_learned_whatever_its_loss(small_corpus):
@@ -353,41 +546,33 @@ def test_one_tone_of_all_is_nothing_learned_whatever_its_loss(small_corpus):
     found[:, tones.stop - 1] += 0.5
     found[:, tones] /= found[:, tones].sum(axis=1, keepdims=True)
     with pytest.raises(NothingLearnedError, match="tone: it says neutral of every one of"):
-        check_learned(found, small_corpus)
+        check_learned(found, small_corpus, small_corpus.label_shares())
 
 
-def test_weights_of_labels_are_taken_out_of_probabilities(small_corpus, recipe):
-    weights = label_weights(small_corpus, replace(recipe, class_weights=True))
-    assert (label_weights(small_corpus, recipe) == 1).all()
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, small_corpus.labels.shape)
-    taxonomy = small_corpus.taxonomy
-    found = probabilities(logits + np.log(weights), taxonomy)
-    plain = unweighted(found, weights, taxonomy)
-    assert np.abs(plain - probabilities(logits, taxonomy)).max() < 1e-6
-
-
-def test_training_goes_on_while_the_loss_falls(short, monkeypatch):
+def test_training_goes_on_while_the_loss_falls_and_ends_with_the_best_weights(short, monkeypatch):
     """Macro-F1 of guesses stops no run, and chooses no weights."""
     few, recipe = short
     script = iter([(0.3, 0.9, 2), (0.1, 0.85, 2), (0.1, 0.8, 2), (0.2, 0.7, 0), (0.1, 0.75, 0)])
+    heads = []
 
     def scores(self, model):
-        macro, loss, n = next(script)
-        return {"macro_f1": macro, "loss": loss, "n_unlearned": n}
+        heads.append(model.runtime.encoder.classifier.out_proj.weight.detach().clone())
+        return SliceScores(*next(script))
 
-    monkeypatch.setattr(recipe_module._Run, "_slice_scores", scores)
+    monkeypatch.setattr(FineTuning, "_slice_scores", scores)
     learned = replace(recipe, epochs=9, patience=1).learn(few, lambda _: None, untracked)
     assert learned.training["epochs_run"] == [5]
     assert learned.training["best_epoch"] == [4]
+    kept = learned.model.runtime.encoder.classifier.out_proj.weight
+    assert [torch.equal(kept, head) for head in heads] == [False, False, False, True, False]
 
 
 @pytest.mark.parametrize(
-    "change", [{"axis_weights": {"tone": float("nan")}}, {"axis_weights": {"tone": -1.0}}]
+    "change", [{"axis_weights": {"tone": float("nan")}}, {"axis_weights": {"tone": 0.0}}]
 )
 def test_numbers_that_are_none_are_refused_at_once(short, change):
     few, recipe = short
-    with pytest.raises(InputError, match="expected finite numbers, no weight below 0"):
+    with pytest.raises(InputError, match="expected finite numbers above 0"):
         replace(recipe, **change).learn(few, lambda _: None, untracked)
 
 
@@ -567,7 +752,7 @@ def test_a_linear_model_takes_no_runtime():
 
 def test_a_missing_library_is_one_line(written, monkeypatch):
     monkeypatch.setattr("inference.runtimes.find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r"needs tokenizers, not installed here; .*\[onnx\]"):
+    with pytest.raises(InputError, match=r"needs torch and transformers, not .*\[camembert\]"):
         load(written)
 
 
@@ -579,9 +764,10 @@ def test_fit_without_torch_is_one_line(small_corpus, recipe, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("file", "library"), [("tokenizer.json", "tokenizers"), ("model.safetensors", "transformers")]
+    ("file", "told"),
+    [("tokenizer.json", "tokenizer.json: tokenizers"), ("model.safetensors", "m: transformers")],
 )
-def test_a_file_that_a_library_cannot_read_is_one_line(written, tmp_path, file, library):
+def test_a_file_that_a_library_cannot_read_is_one_line(written, tmp_path, file, told):
     """As where the library is too old for it: its digest is right."""
 
     def change(manifest):
@@ -589,7 +775,7 @@ def test_a_file_that_a_library_cannot_read_is_one_line(written, tmp_path, file, 
         manifest["files"][file] = _file_digest(tmp_path / "m" / file)
 
     folder = edited(written, tmp_path / "m", change)
-    with pytest.raises(InputError, match=rf"{file}: {library} [\d.]+ cannot read it \(") as error:
+    with pytest.raises(InputError, match=rf"{told} [\d.]+ cannot read it \(") as error:
         load(folder)
     assert "\n" not in str(error.value)
 

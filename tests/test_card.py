@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from click.testing import CliRunner
@@ -22,6 +22,7 @@ from training.corpus import hold_out
 from training.corpus_record import Background, corpus_record
 from training.predictions import predict
 from training.robustness import robustness
+from training.runtime_export import ExportReport
 
 
 @pytest.fixture(scope="module")
@@ -345,10 +346,10 @@ def test_origin_and_judgements_reach_the_card(changed):
 def test_an_export_writes_the_card_anew(small_model, tmp_path):
     folder, scorer = tmp_path / "m", small_model.scorer
     small_model.write(folder, with_extra_files=False)
-    measured = {"agreement": 0.99, "macro_f1": 0.71, "macro_f1_fp32": 0.712, "n_paragraphs": 40}
+    measured = asdict(ExportReport("by batch", 0.99, 0.71, 0.712, 40))
     add_runtime(folder, "onnx-int8", lambda _: None, scorer, measured, card)
     text = (folder / "card.md").read_text(encoding="utf-8")
-    assert ["`onnx-int8`", "40", "99.00%", "0.7100", "0.7120", "-0.0020"] in rows(text)
+    assert ["`onnx-int8`", "by batch", "40", "99.00%", "0.7100", "0.7120", "-0.0020"] in rows(text)
     assert text == card(read_sealed(folder))
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
+
+from training.cli import posture_train
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -203,6 +206,17 @@ def test_fit_then_score_on_ones_own_csv(small_csv, tmp_path):
     assert report["design"]["sentence"] == "the articles that fit held out of this corpus"
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert report["systems"] == manifest["scores"]
+
+
+def test_fit_says_scores_and_flips_as_json(small_csv, small_model, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.commands.fit.fit", lambda *_, **__: small_model)
+    done = CliRunner().invoke(
+        posture_train, ["fit", str(small_csv), "--output", str(tmp_path / "m")]
+    )
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert list(found["systems"]) == ["model", "majority", "tfidf"]
+    assert found["robustness"]["countries exchanged"]["axes"]["tone"]["value"] == 0
 
 
 def test_bad_corpora_and_models_are_refused(tmp_path):

@@ -90,7 +90,7 @@ def test_near_duplicates_never_cross(corpus):
 def test_without_a_split_all_is_measured_and_said(small_corpus):
     design = fixed_split(small_corpus)
     assert len(design.measured) == len(small_corpus)
-    assert "figures flatter" in design.sentence
+    assert "figures flatter" in design.caveat
     with pytest.raises(InputError, match="no row marked test; expected a column split"):
         fixed_split(small_corpus, required=True)
 
@@ -101,7 +101,8 @@ def test_the_articles_that_fit_held_out_are_found_again(small_corpus, small_mode
     assert len(design.measured) == held_out.n_paragraphs
     assert "fit held out" in design.sentence
     other = with_column(small_corpus, text=small_corpus.table["text"] + " Fin.")
-    assert "flatter" in fixed_split(other, small_model.provenance).sentence
+    assert "flatter" in fixed_split(other, small_model.provenance).caveat
+    assert design.caveat == ""
 
 
 def test_bad_columns_are_named(small_corpus):

@@ -128,7 +128,7 @@ def test_a_recipe_is_refitted_without_the_measured_articles(small_corpus, scorer
 
 
 def test_a_model_without_a_linear_recipe_is_measured_by_split_only(scorer, small_corpus):
-    with pytest.raises(InputError, match="no linear recipe.*'C'.*--split test"):
+    with pytest.raises(InputError, match="no recipe that could be fitted anew.*'C'.*--split test"):
         recipe_of({"epochs": 3})
     with pytest.raises(InputError, match="cv fits the recipe anew"):
         evaluate(scorer, small_corpus, design=cross_validation(small_corpus, 2))
@@ -139,13 +139,17 @@ def test_a_part_without_a_label_is_named(small_corpus, scorer, recipe):
     labels[:, 2] = False
     labels[0, 2] = True
     bare = replace(small_corpus, labels=labels)
-    with pytest.raises(InputError, match=r"fold \d: of \d+ training texts none.*topic.resources"):
+    with pytest.raises(
+        InputError, match=r"fold \d: label\(s\) with too few .*topic.resources has [01]"
+    ):
         evaluate(scorer, bare, design=cross_validation(bare, 2), recipe=recipe)
 
 
 def test_the_learning_curve_grows_to_all_training_articles(few, recipe):
-    curve = learning_curve(recipe, fixed_split(few))
-    assert [point.n_articles for point in curve] == [10, 20, 30, 40]
+    said = []
+    curve = learning_curve(recipe, fixed_split(few), said.append)
+    assert [point.n_articles for point in curve] == [20, 30, 40]
+    assert "left out 25% of the articles: label(s) with too few" in said[0]
     assert curve[-1].n_texts == (few.table["split"] == "train").sum()
     assert all(0 < point.macro_f1["topic"].value < 1 for point in curve)
 

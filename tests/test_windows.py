@@ -85,7 +85,7 @@ def test_padding_is_masked_and_cuts_nothing(tokenizer):
     windows = WindowCutter(tokenizer, 64, "none").windows(
         [paragraph("Court."), paragraph("La frégate appareille à l'aube.")]
     )
-    ids, mask, types = windows.padded(np.array([1, 0]), 1)
+    ids, mask, types = windows.padded(np.array([1, 0]), 1).values()
     assert ids.shape == mask.shape == types.shape == (2, max(windows.lengths))
     assert (ids[mask == 0] == 1).all()
     assert ids[1][mask[1] == 1].tolist() == windows.ids[0]

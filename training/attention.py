@@ -10,13 +10,13 @@ _DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")  # BERT's and 
 
 
 @contextmanager
-def plain_attention(encoder: Any, *, where: bool = True) -> Iterator[None]:
+def plain_attention(encoder: Any, *, when: bool = True) -> Iterator[None]:
     """Let an encoder compute attention step by step, and as before afterwards.
 
-    where : False leaves it as it is.
+    when : False leaves it as it is.
     """
     usual = encoder.config._attn_implementation  # noqa: SLF001 - transformers has no other way
-    if where:
+    if when:
         encoder.set_attn_implementation("eager")
     try:
         yield
@@ -24,6 +24,6 @@ def plain_attention(encoder: Any, *, where: bool = True) -> Iterator[None]:
         encoder.set_attn_implementation(usual)
 
 
-def drops_attention(encoder: Any) -> bool:
-    """Whether it has dropout in its attention, for which torch's function is slow on a CPU."""
+def has_attention_dropout(encoder: Any) -> bool:
+    """Whether attention drops out in training, for which torch's function is slow on a CPU."""
     return any(getattr(encoder.config, name, 0) for name in _DROPOUTS)

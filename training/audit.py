@@ -20,10 +20,10 @@ from inference.tokens import tokenize
 from training.calibrate import fit_calibration
 from training.corpus import LabelledCorpus
 from training.duplicates import near_duplicates
-from training.fit import check_examples
 from training.folds import article_folds
 from training.linear import Counted, LinearRecipe, cross_validate
 from training.recipe import Report, Track, untracked
+from training.train import check_examples
 
 # One setting, not a search: which labels stand out hardly depends on the penalty.
 AUDIT_RECIPE = LinearRecipe(C=(30.0,), passage_weights=(1.0,))
@@ -175,7 +175,7 @@ def audit(
 
     Raises InputError for a label with too few examples to learn from.
     """
-    check_examples(corpus, recipe)
+    check_examples(corpus, recipe.min_examples)
     report("looking for near-duplicates")
     pairs = near_duplicates(corpus.texts)
     sources = _sources(corpus, pairs)

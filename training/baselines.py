@@ -23,16 +23,10 @@ def baselines(train: LabelledCorpus, test: LabelledCorpus) -> dict[str, Predicti
     return {
         name: Predictions.decided(probabilities, rule, test)
         for name, probabilities in (
-            ("majority", _majority(train, test)),
+            ("majority", np.tile(train.label_shares(), (len(test), 1))),
             ("tfidf", _tfidf(train, test)),
         )
     }
-
-
-def _majority(train: LabelledCorpus, test: LabelledCorpus) -> NDArray[np.float64]:
-    own = train.where(~train.table["passage"])
-    shares: NDArray[np.float64] = (own if len(own) else train).labels.mean(axis=0)
-    return np.tile(shares, (len(test), 1))
 
 
 def _tfidf(train: LabelledCorpus, test: LabelledCorpus) -> NDArray[np.float64]:

@@ -23,11 +23,16 @@ _DRAWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """Calibration and rule, and the predictions that they were chosen on (so they flatter)."""
+    """Calibration and rule, and the predictions that they were chosen on (so they flatter).
+
+    untouched : names of the labels, and of the exclusive axes, in which all paragraphs are alike,
+        so that there was nothing to fit: probabilities stay, and a threshold is 0.5.
+    """
 
     calibration: Calibration
     rule: DecisionRule
     predictions: Predictions
+    untouched: tuple[str, ...]
 
 
 def calibrated(probabilities: NDArray[np.float64], corpus: LabelledCorpus) -> Calibrated:
@@ -36,7 +41,16 @@ def calibrated(probabilities: NDArray[np.float64], corpus: LabelledCorpus) -> Ca
     calibration = fit_calibration(probabilities, corpus.labels, taxonomy)
     shares = calibration.apply(probabilities, taxonomy)
     rule = fit_rule(shares, corpus.labels, corpus.article_ids, taxonomy)
-    return Calibrated(calibration, rule, Predictions.decided(shares, rule, corpus))
+    untouched: list[str] = []
+    for axis, span in taxonomy.spans():
+        labels = corpus.labels[:, span]
+        if axis.exclusive:
+            untouched += [] if _differ(labels) else [axis.name]
+        else:
+            named = zip(axis.codes, labels.T, strict=True)
+            untouched += [f"{axis.name}.{code}" for code, own in named if not _differ(own)]
+    predictions = Predictions.decided(shares, rule, corpus)
+    return Calibrated(calibration, rule, predictions, tuple(untouched))
 
 
 def fit_calibration(
@@ -44,7 +58,8 @@ def fit_calibration(
 ) -> Calibration:
     """Platt scaling of each column of a non-exclusive axis, one temperature for an exclusive one.
 
-    A label that every paragraph has, or none, stays as it is: nothing can be learned of it here.
+    A label that every paragraph has, or none, stays as it is, and so does an exclusive axis of
+    which all have the same: nothing can be learned of them here.
 
     Parameters
     ----------
@@ -55,10 +70,11 @@ def fit_calibration(
     clipped = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
     for axis, span in taxonomy.spans():
         if axis.exclusive:
-            slopes[span] = _inverse_temperature(np.log(clipped[:, span]), labels[:, span])
+            if _differ(labels[:, span]):
+                slopes[span] = _inverse_temperature(np.log(clipped[:, span]), labels[:, span])
         else:
             for column in range(span.start, span.stop):
-                if not _is_both(labels[:, column]):
+                if not _differ(labels[:, column]):
                     continue
                 logit = np.log(clipped[:, column] / (1 - clipped[:, column]))
                 slopes[column], intercepts[column] = _platt(logit, labels[:, column])
@@ -89,7 +105,7 @@ def fit_rule(
         if axis.exclusive:
             continue
         for column in range(span.start, span.stop):
-            if not _is_both(labels[:, column]):
+            if not _differ(labels[:, column]):
                 thresholds[column] = 0.5
                 continue
             chosen = probabilities[:, column, None] >= _THRESHOLDS
@@ -105,8 +121,9 @@ def fit_rule(
     return DecisionRule(tuple(thresholds.round(2).tolist()))
 
 
-def _is_both(label: NDArray[np.bool_]) -> bool:
-    return bool(label.any() and not label.all())
+def _differ(labels: NDArray[np.bool_]) -> bool:
+    """Whether paragraphs, the rows, are not all alike."""
+    return bool((labels != labels[0]).any())
 
 
 def _platt(logit: NDArray[np.float64], label: NDArray[np.bool_]) -> tuple[float, float]:

@@ -14,7 +14,8 @@ from inference.taxonomy import Taxonomy
 from training.card_limits import limits
 from training.markdown import bullets, code, folded, table, words_table
 from training.measured import Measured
-from training.perturbations import NAMES_MASKED
+from training.perturbations import COUNTRIES
+from training.robustness import beside_linear
 
 _NOT_RECORDED = "Not recorded."
 _INTERVALS = (
@@ -244,8 +245,9 @@ def _robustness(manifest: _Entries) -> Iterator[str]:
         shares = (_figure(found["axes"][axis]) for axis in axes)
         rows.append((change, f"{found['changed']:.3f}", *shares, most))
     yield table(("change", "texts it changes", *axes, "most affected label"), rows)
-    if manifest.get("kind") == "camembert":
-        yield f"With the countries exchanged a linear model changes no label: {NAMES_MASKED}."
+    if COUNTRIES in robustness:
+        own = robustness[COUNTRIES]["axes"]
+        yield from filter(None, [beside_linear({a: Measured.from_dict(own[a]) for a in axes})])
     if len(robustness) == 1:
         yield (
             "Nothing else was tried when the model was fitted; `posture-train evaluate` tries "
@@ -274,10 +276,11 @@ def _runtimes(manifest: _Entries) -> Iterator[str]:
     if not runtimes:
         return
     yield table(
-        ("runtime", "paragraphs", "same labels as fp32", "macro-F1", "in fp32", "change"),
+        ("runtime", "way", "paragraphs", "same labels as fp32", "macro-F1", "in fp32", "change"),
         [
             (
                 code(name),
+                own["way"],
                 str(own["n_paragraphs"]),
                 f"{own['agreement']:.2%}",
                 f"{own['macro_f1']:.4f}",

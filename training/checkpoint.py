@@ -8,6 +8,8 @@ from typing import Any
 
 from inference.errors import InputError
 
+_FORMAT = 2  # of the state
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -29,7 +31,7 @@ class Checkpoint:
         beside = self.path.with_name(f"{self.path.name}.new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save({"run": self.run, **state}, beside)
+            torch.save({"format": _FORMAT, "run": self.run, **state}, beside)
             beside.replace(self.path)
         except (OSError, RuntimeError) as error:  # torch's own for a full disk
             beside.unlink(missing_ok=True)
@@ -57,8 +59,14 @@ class Checkpoint:
 
         try:
             state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+            if state["format"] != _FORMAT:
+                msg = "of another version"
+                raise ValueError(msg)
         except Exception as error:
-            msg = f"{self.path}: not a whole checkpoint; delete the file and begin again"
+            msg = (
+                f"{self.path}: no whole checkpoint of this version of posture; delete the file and "
+                "begin again"
+            )
             raise InputError(msg) from error
         if state["run"] != self.run:
             msg = (

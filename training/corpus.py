@@ -73,6 +73,13 @@ class LabelledCorpus:
         """The rows of one split; passages belong to "train"."""
         return self.where(self.table["split"] == name)
 
+    def label_shares(self) -> NDArray[np.float64]:
+        """Share of each label, (n_columns,), among paragraphs, or passages where there are none."""
+        paragraphs = ~self.table["passage"].to_numpy(np.bool_)
+        own = self.labels[paragraphs] if paragraphs.any() else self.labels
+        shares: NDArray[np.float64] = own.mean(axis=0)
+        return shares
+
     def fingerprint(self) -> str:
         """SHA-256 over every text with its context, article, split and labels, in order."""
         digest = hashlib.sha256(repr(self.taxonomy.column_names).encode())

@@ -38,7 +38,7 @@ class Part:
 class Design:
     """How a corpus is divided.
 
-    sentence : what is measured, in words.
+    sentence : what is measured, in words. caveat : what to think of it; empty where nothing is.
     corpus : the corpus that the parts' masks are about.
     parts : one, or one a fold; passages train and are never measured.
     refits : whether the recipe is fitted anew on each part; otherwise the model as it stands is
@@ -55,6 +55,7 @@ class Design:
     refits: bool
     n_dropped: int = 0
     column: str = ""
+    caveat: str = ""
 
     @property
     def measured(self) -> LabelledCorpus:
@@ -66,6 +67,7 @@ class Design:
         return {
             "name": self.name,
             "sentence": self.sentence,
+            "caveat": self.caveat,
             "refits": self.refits,
             "n_parts": len(self.parts),
             "n_near_duplicates_dropped": self.n_dropped,
@@ -95,9 +97,15 @@ def fixed_split(
             raise InputError(msg)
         else:
             everything = Part("all", np.zeros(len(corpus), np.bool_), paragraph)
-            told = "all articles, as no row is marked test: if the model was fitted on them, its "
-            told += "figures flatter; --cv 5 would measure its recipe"
-            return Design("all", told, corpus, (everything,), refits=False)
+            return Design(
+                "all",
+                "all articles, as no row is marked test",
+                corpus,
+                (everything,),
+                refits=False,
+                caveat="If the model was fitted on these articles, its figures flatter; --cv 5 "
+                "would measure its recipe.",
+            )
     test = (corpus.table["split"] == "test").to_numpy(np.bool_)
     return _apart(Design("split", sentence, corpus, (Part("test", ~test, test),), refits=False))
 

@@ -17,18 +17,20 @@ from numpy.typing import NDArray
 from inference.artefact import Provenance, read_model
 from inference.article import Article, Paragraph
 from inference.errors import InputError
+from inference.model_kind import Backend
 from inference.scorer import Scorer
 from inference.sealed_folder import read_sealed
 from inference.taxonomy import Taxonomy
 from training.corpus import LabelledCorpus, hold_out
 from training.corpus_record import Background
-from training.fit import FittedModel, check_examples, fit
+from training.fit import FittedModel, fit
 from training.linear import LinearRecipe
 from training.measured import Measured, plain, sample_and_draws
 from training.metrics import f1_of_counts
 from training.predictions import predict
 from training.recipe import Report, Track, untracked
 from training.student import StudentRecipe
+from training.train import check_examples
 from training.unlabelled import UnlabelledTexts
 
 LIMIT = 10_000
@@ -46,9 +48,9 @@ class Teacher:
     digest: str
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
+    def read(cls, folder: Path, backend: Backend = Backend()) -> Self:
         """Open a model folder. Raises InputError as `read_model` does."""
-        stored = read_model(folder)
+        stored = read_model(folder, backend)
         return cls(stored.scorer, stored.provenance, str(read_sealed(folder)["digest"]))
 
     def to_dict(self) -> dict[str, Any]:
@@ -170,7 +172,7 @@ def distil(
     """
     _check_taxonomy(teacher.scorer.taxonomy, corpus.taxonomy)
     corpus = hold_out(corpus, recipe.test_share, recipe.seed)
-    check_examples(corpus.split("train"), recipe)
+    check_examples(corpus.split("train"), recipe.min_examples)
     same_split = teacher.provenance.corpus.get("fingerprint") == corpus.fingerprint()
     if not same_split:
         report(

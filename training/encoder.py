@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.errors import InputError
-from inference.runtimes import need
+from inference.runtimes import need, reason_of
 from inference.taxonomy import Taxonomy
-from inference.tokenizer_guard import PROBES, plain, read_tokenizer
+from inference.tokenizer_guard import PROBES, plain
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -27,12 +28,14 @@ class PretrainedEncoder:
     model : transformers' sequence-classification model; its columns are the taxonomy's.
     max_length : tokens in its window, special ones included.
     padding : id of the padding token.
+    digest : SHA-256 of the pretrained weights, which tells one encoder from another.
     """
 
     model: Any
     tokenizer: Tokenizer
     max_length: int
     padding: int
+    digest: str
 
 
 def open_encoder(name: str, taxonomy: Taxonomy) -> PretrainedEncoder:
@@ -86,7 +89,8 @@ def open_encoder(name: str, taxonomy: Taxonomy) -> PretrainedEncoder:
         )
         raise InputError(msg)
     _check_tokenizer(name, tokenizer, model.config.vocab_size)
-    return PretrainedEncoder(model, tokenizer, _window(model), model.config.pad_token_id)
+    digest = _digest(model, body, set(wrong))
+    return PretrainedEncoder(model, tokenizer, _window(model), model.config.pad_token_id, digest)
 
 
 def name_of(encoder: str) -> str:
@@ -97,16 +101,18 @@ def name_of(encoder: str) -> str:
 def _tokenizer(name: str) -> Tokenizer:
     # The file itself, not the class that a configuration names: transformers 5 reads some French
     # tokenizers wrongly under theirs.
+    from tokenizers import Tokenizer
+
     if Path(name).is_dir():
         path = Path(name, _TOKENIZER)
         if path.exists():
-            return read_tokenizer(path)
+            return plain(Tokenizer.from_file(str(path)))
     else:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import EntryNotFoundError
 
         try:
-            return read_tokenizer(Path(hf_hub_download(name, _TOKENIZER)))
+            return plain(Tokenizer.from_file(hf_hub_download(name, _TOKENIZER)))
         except EntryNotFoundError:
             pass  # an older checkpoint, with a SentencePiece or a vocabulary file alone
     from transformers import AutoTokenizer
@@ -127,9 +133,7 @@ def _check_name(name: str) -> None:
 
 
 def _not_opened(name: str, error: Exception) -> InputError:
-    reason = str(error).strip().split("\n")[0]
-    if "trust_remote_code" in str(error):
-        reason = "it brings code of its own, which is never run"
+    reason = reason_of(error)
     if Path(name).is_dir():
         return InputError(
             f"{name}: no encoder can be opened there ({reason}); expected a folder with "
@@ -141,6 +145,16 @@ def _not_opened(name: str, error: Exception) -> InputError:
         f"network run `hf download {name} --local-dir {folder}`, bring the folder here, and pass "
         f"--encoder {folder}"
     )
+
+
+def _digest(model: Any, body: str, fresh: set[str]) -> str:
+    """Of the weights below `body`, but for those that are `fresh` and differ by the seed."""
+    found = hashlib.sha256()
+    for name, weight in sorted(model.state_dict().items()):
+        if name.startswith(body) and name not in fresh:
+            found.update(f"{name} {tuple(weight.shape)} ".encode())
+            found.update(weight.contiguous().view(-1).numpy())
+    return found.hexdigest()
 
 
 def _window(model: Any) -> int:

@@ -10,40 +10,26 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from inference.taxonomy import Taxonomy
     from inference.windows import Windows
     from training.camembert import CamembertRecipe
     from training.corpus import LabelledCorpus
 
 
-def label_weights(corpus: LabelledCorpus, recipe: CamembertRecipe) -> NDArray[np.float32]:
-    """What a label's own paragraphs weigh beside the others, (n_columns,); 1 if not asked for."""
-    rarity = np.ones(corpus.labels.shape[1], np.float32)
-    if recipe.class_weights:
-        share = corpus.labels.mean(axis=0)
-        for axis, span in corpus.taxonomy.spans():
-            odds = share[span] if axis.exclusive else share[span] / (1 - share[span])
-            rarity[span] = odds**-0.5
-            if axis.exclusive:
-                rarity[span] /= (share[span] * rarity[span]).sum()
-    return rarity
+def label_weights(corpus: LabelledCorpus) -> NDArray[np.float32]:
+    """What a label's own paragraphs weigh beside the others, (n_columns,): rare ones more.
 
-
-def unweighted(
-    found: NDArray[np.float64], weights: NDArray[np.float32], taxonomy: Taxonomy
-) -> NDArray[np.float64]:
-    """Probabilities as they would be had no label weighed more than another.
-
-    found : (n_paragraphs, n_columns), of an encoder trained with `label_weights`, under which the
-        odds of a label are `weights` times what they are.
+    The inverse square root of a label's odds, or of its share on an exclusive axis, where the
+    mean weight of a paragraph is 1.
     """
-    result = found / weights
-    for axis, span in taxonomy.spans():
+    # One more with and one without, for a label whose only article is in the slice.
+    share = (corpus.labels.sum(axis=0) + 1) / (len(corpus) + 2)
+    weights = np.empty(len(share), np.float32)
+    for axis, span in corpus.taxonomy.spans():
+        odds = share[span] if axis.exclusive else share[span] / (1 - share[span])
+        weights[span] = odds**-0.5
         if axis.exclusive:
-            result[:, span] /= result[:, span].sum(axis=1, keepdims=True)
-        else:
-            result[:, span] /= result[:, span] + 1 - found[:, span]
-    return result
+            weights[span] /= (share[span] * weights[span]).sum() / share[span].sum()
+    return weights
 
 
 class EncoderLoss:
@@ -51,6 +37,10 @@ class EncoderLoss:
 
     Each axis's loss is a mean over labels (or is one number), so that axes weigh alike whatever
     their number of labels. A paragraph of several windows weighs as much as one of a single one.
+
+    Where labels have weights (`label_weights`) the logits get the weights' logarithms before the
+    loss, since weights shift the best logits by that much: the encoder's own stay log-odds of the
+    labels as they are (the logit adjustment of Menon et al. 2021, section 5, for weights).
     """
 
     def __init__(self, corpus: LabelledCorpus, recipe: CamembertRecipe, device: Any) -> None:
@@ -63,8 +53,9 @@ class EncoderLoss:
         self.labels = torch.from_numpy(corpus.labels.astype(np.float32)).to(device)
         weight = np.where(corpus.table["passage"], recipe.passage_weight, 1.0)
         self.weight = torch.from_numpy(weight.astype(np.float32)).to(device)
-        rarity = label_weights(corpus, recipe)
-        self.rarity = torch.from_numpy(rarity).to(device)
+        self.rarity = torch.ones(corpus.labels.shape[1], device=device)
+        if recipe.class_weights:
+            self.rarity = torch.from_numpy(label_weights(corpus)).to(device)
 
     def __call__(
         self, logits: torch.Tensor, windows: Windows, batch: NDArray[np.int64], n_batches: int
@@ -85,7 +76,7 @@ class EncoderLoss:
         share = n_batches / self.weight.sum()
         total = logits.new_zeros(())
         for (axis, span), axis_weight in zip(self.spans, self.axis_weights, strict=True):
-            target, scores = self.labels[rows, span], logits[:, span]
+            target, scores = self.labels[rows, span], (logits + self.rarity.log())[:, span]
             if axis.exclusive:
                 target = target * (1 - self.smoothing) + self.smoothing / target.shape[1]
                 rare = (self.labels[rows, span] * self.rarity[span]).sum(dim=1)

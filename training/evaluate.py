@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,10 @@ from training.ceiling import Ceiling, ceiling
 from training.corpus import LabelledCorpus
 from training.designs import Design, fixed_split
 from training.group_scores import GroupScores, group_scores
-from training.linear import LinearRecipe
 from training.measured import plain
 from training.metrics import Scores, score
 from training.predictions import Predictions, predict
-from training.recipe import Track, untracked
+from training.recipe import Recipe, Track, untracked
 from training.refit import refit
 from training.robustness import Flips, robustness
 
@@ -104,9 +104,10 @@ def evaluate(
     corpus: LabelledCorpus,
     *,
     design: Design | None = None,
-    recipe: LinearRecipe | None = None,
+    recipe: Recipe | None = None,
     annotations: Annotations | None = None,
     perturbed: bool = True,
+    report: Callable[[str], None] = lambda _: None,
     track: Track = untracked,
 ) -> Report:
     """Measure a scorer, or its recipe, on a corpus; abstention is left aside but for its curve.
@@ -117,6 +118,7 @@ def evaluate(
     recipe : what is fitted anew where the design asks for it.
     annotations : single judgements, for the annotators' own scores.
     perturbed : whether to look how many labels flip when texts are changed.
+    report : is told in a sentence what is being fitted.
     track : passes the steps of refitting through, given how many there are.
 
     Raises InputError for a corpus of another taxonomy, and for a design that refits without a
@@ -125,7 +127,7 @@ def evaluate(
     check_taxonomy(scorer.taxonomy, corpus.taxonomy)
     design = design or fixed_split(corpus)
     measured = design.measured
-    predictions = _predictions(scorer, design, recipe, track)
+    predictions = _predictions(scorer, design, recipe, report, track)
     return Report(
         design,
         {name: score(own) for name, own in predictions.items()},
@@ -149,13 +151,17 @@ def check_taxonomy(one: Taxonomy, other: Taxonomy) -> None:
 
 
 def _predictions(
-    scorer: Scorer, design: Design, recipe: LinearRecipe | None, track: Track
+    scorer: Scorer,
+    design: Design,
+    recipe: Recipe | None,
+    report: Callable[[str], None],
+    track: Track,
 ) -> dict[str, Predictions]:
     if design.refits:
         if recipe is None:
-            msg = f"{design.name} fits the recipe anew; expected a recipe of a linear model"
+            msg = f"{design.name} fits the recipe anew; expected a recipe"
             raise InputError(msg)
-        parts = refit(recipe, design.corpus, design.parts, track)
+        parts = refit(recipe, design.corpus, design.parts, report, track)
         return {name: Predictions.pooled([part[name] for part in parts]) for name in parts[0]}
     found = {"model": predict(scorer, design.measured)}
     train = design.corpus.where(design.parts[0].train)

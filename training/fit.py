@@ -8,14 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from inference import __version__
 from inference.artefact import Provenance, write_model
-from inference.errors import InputError
 from inference.scorer import Scorer
 from training.baselines import baselines
-from training.calibrate import calibrated
 from training.card import card
 from training.corpus import LabelledCorpus, hold_out
 from training.corpus_record import Background, corpus_record
@@ -26,6 +22,7 @@ from training.metrics import Scores, score
 from training.predictions import predict
 from training.recipe import Recipe, Report, Track, untracked
 from training.robustness import robustness
+from training.train import check_examples, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +74,17 @@ def fit(
     """
     # 1) Hold out articles; they are looked at once, at the end.
     corpus = hold_out(corpus, recipe.test_share, recipe.seed)
-    train, test = corpus.split("train"), corpus.split("test")
-    check_examples(train, recipe)
-    report(_described(train, test))
+    seen, test = corpus.split("train"), corpus.split("test")
+    check_examples(seen, recipe.min_examples)
+    report(_described(seen, test))
 
-    # 2) Train, and predict training paragraphs with a model that has not seen their article.
-    learned = recipe.learn(train, report, track)
+    # 2) Train, and calibrate on what was predicted of training articles unseen.
+    trained = train(recipe, seen, report, track)
+    scorer, learned = trained.scorer, trained.learned
 
-    # 3) On those predictions, the calibration and the thresholds.
-    chosen = calibrated(learned.probabilities, train.where(learned.unseen))
-    scorer = Scorer(learned.model, chosen.calibration, chosen.rule)
-
-    # 4) Look at the held-out articles.
+    # 3) Look at the held-out articles.
     report("scoring the held-out articles, with two baselines, and with texts changed")
-    predicted = {"model": predict(scorer, test), **baselines(train, test)}
+    predicted = {"model": predict(scorer, test), **baselines(seen, test)}
     held_out = {name: score(own) for name, own in predicted.items()}
     flips = robustness(scorer, test, predicted["model"], recipe.changes)
     provenance = Provenance(
@@ -100,34 +94,7 @@ def fit(
         groups=plain(group_scores(predicted["model"], test)),
         robustness=plain(flips),
     )
-    return FittedModel(scorer, provenance, held_out, score(chosen.predictions), learned.extra_files)
-
-
-def check_examples(train: LabelledCorpus, recipe: Recipe) -> None:
-    """Raise InputError that names the labels with too few examples to learn from."""
-    # Passages train in every fold, so each counts as an article of its own here.
-    sources = np.where(
-        train.table["passage"], train.table["id"].astype(str), train.article_ids.astype(str)
-    )
-    n_with = train.labels.sum(axis=0)
-    few = [
-        f"{name} has {n if n < recipe.min_examples else f'all but {len(train) - n}'}"
-        for name, n in zip(train.taxonomy.column_names, n_with.tolist(), strict=True)
-        if min(n, len(train) - n) < recipe.min_examples
-    ]
-    if not few:
-        few = [
-            f"{name} has all its examples in one article, or in all but one"
-            for name, own in zip(train.taxonomy.column_names, train.labels.T, strict=True)
-            if min(len(set(sources[own])), len(set(sources[~own]))) < 2
-        ]
-    if few:
-        msg = (
-            f"label(s) with too few examples to learn from among {len(train)} training texts: "
-            f"{', '.join(few)}; expected at least {recipe.min_examples} texts with and as many "
-            "without each, in two articles or more; label more, or drop the label from the taxonomy"
-        )
-        raise InputError(msg)
+    return FittedModel(scorer, provenance, held_out, score(trained.unseen), learned.extra_files)
 
 
 def _versions() -> dict[str, str]:

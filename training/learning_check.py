@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from training.corpus import LabelledCorpus
 
 
+_LESS = 0.95  # of the loss of guessing: a guesser's own shares are a little off, either way
+
+
 class NothingLearnedError(InputError):
-    """A run that must not become a model: its loss is no number, or it says one thing of all."""
+    """A run that must not become a model: its loss is no number, or it only guesses."""
 
 
 def check_finite(loss: float, learning_rate: float) -> None:
@@ -39,23 +42,28 @@ def plain_decision(found: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np
     return applies
 
 
-def unlearned(found: NDArray[np.float64], kept: LabelledCorpus) -> dict[str, str]:
+def unlearned(
+    found: NDArray[np.float64], kept: LabelledCorpus, shares: NDArray[np.float64]
+) -> dict[str, str]:
     """Axis → what says that nothing was learned of it; axes that were learned are left out.
 
-    An axis was not learned where its loss is no less than that of the labels' shares (which is
-    below ln 2, where a new head begins), and where one label of an exclusive axis is said of all.
-    An axis whose labels are the same in all of the slice tells nothing.
+    An axis was learned where its loss is less than 0.95 times that of the labels' shares, said of
+    every paragraph alike: with half of all labels given that is ln 2, where a new head begins, and
+    less with rarer ones. It was not where one label of an exclusive axis is said of all. An axis
+    whose labels are the same in all of the slice tells nothing.
 
     found : probabilities of the slice, (n_paragraphs, n_columns).
+    shares : (n_columns,), of the labels among the texts that were learned from; those of the slice
+        itself would be an oracle's where it is small.
     """
-    shares = np.tile(kept.labels.mean(axis=0), (len(kept), 1))
+    constant = np.tile(shares, (len(kept), 1))
     applies = plain_decision(found, kept.taxonomy)
     result = {}
     for axis, span in kept.taxonomy.spans():
         label, said = kept.labels[:, span], applies[:, span]
-        own, least = (cross_entropy(p[:, span], label, axis) for p in (found, shares))
+        own, least = (cross_entropy(p[:, span], label, axis) for p in (found, constant))
         same = bool((said == said[0]).all())
-        if (label == label[0]).all() or (own < least and not (same and axis.exclusive)):
+        if (label == label[0]).all() or (own < _LESS * least and not (same and axis.exclusive)):
             continue
         codes = [code for code, yes in zip(axis.codes, said[0], strict=True) if yes]
         said_of_all = f"it says {'|'.join(codes) or 'none'} of every one"
@@ -67,7 +75,9 @@ def unlearned(found: NDArray[np.float64], kept: LabelledCorpus) -> dict[str, str
     return result
 
 
-def check_learned(found: NDArray[np.float64], kept: LabelledCorpus) -> None:
+def check_learned(
+    found: NDArray[np.float64], kept: LabelledCorpus, shares: NDArray[np.float64]
+) -> None:
     """Refuse a model with an axis that is `unlearned`, or with probabilities that are no numbers.
 
     Raises NothingLearnedError.
@@ -77,7 +87,7 @@ def check_learned(found: NDArray[np.float64], kept: LabelledCorpus) -> None:
             "the encoder's probabilities are no numbers; nothing was written; lower --learning-rate"
         )
         raise NothingLearnedError(msg)
-    for axis, reason in unlearned(found, kept).items():
+    for axis, reason in unlearned(found, kept, shares).items():
         msg = (
             f"the encoder did not learn {axis}: {reason}; nothing was written; where the losses "
             "above rose or jumped try a lower --learning-rate, where they hardly moved a higher "

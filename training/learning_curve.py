@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import joblib
 import numpy as np
 
-from inference.decision import DecisionRule
+from inference.errors import InputError
 from training.designs import Design
-from training.linear import Counted, LinearRecipe, fit_and_predict
 from training.measured import Measured, sample_and_draws
 from training.metrics import Counts
-from training.predictions import Predictions
-from training.recipe import Track, untracked
-from training.refit import check_labels
+from training.predictions import predict
+from training.recipe import Recipe, Report, Track, untracked
+from training.refit import LEAST_EXAMPLES
+from training.train import check_examples, train
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 
@@ -29,14 +28,19 @@ class Point:
 
 
 def learning_curve(
-    recipe: LinearRecipe, design: Design, track: Track = untracked, *, seed: int = 0
+    recipe: Recipe,
+    design: Design,
+    report: Report = lambda _: None,
+    track: Track = untracked,
+    *,
+    seed: int = 0,
 ) -> tuple[Point, ...]:
     """Scores on the measured side of a design of one part.
 
     The smaller training sides are drawn by article, passages each by itself, and lie in the
-    larger ones. Labels are given from a probability of one half on, without calibration, which
-    would take three times as many fits; so the last point is near the model's score, not equal.
-    Raises InputError where a training side lacks a label.
+    larger ones. Each fit is calibrated, as `fit` does it.
+    A side with a label in fewer than two articles is left out; raises InputError if it is the
+    largest, too.
     """
     corpus, (part,) = design.corpus, design.parts
     ids = corpus.article_ids.astype(str)
@@ -49,19 +53,21 @@ def learning_curve(
         for row in np.flatnonzero(part.train & kind):
             place[row] = place_of[ids[row]]
     sides = {f"{share:.0%} of the articles": part.train & (place < share) for share in SHARES}
-    for name, fitted in sides.items():
-        check_labels(corpus, fitted, name)
-    counted, measured = Counted.of(corpus), corpus.where(part.test)
-    jobs = (
-        joblib.delayed(fit_and_predict)(counted, corpus, fitted, part.test, recipe.setting, recipe)
-        for fitted in sides.values()
-    )
-    done = joblib.Parallel(n_jobs=recipe.n_jobs, return_as="generator")(jobs)
-    rule = DecisionRule((0.5,) * corpus.taxonomy.n_columns)
+    measured = corpus.where(part.test)
     bootstrap = sample_and_draws(measured.article_ids)
-    points = []
-    for fitted, raw in zip(sides.values(), track(done, len(sides)), strict=True):
-        f1 = Counts.of(Predictions.decided(raw, rule, measured), bootstrap).f1
+    points, last = [], list(sides.values())[-1]
+    for name, fitted in sides.items():
+        side = corpus.where(fitted)
+        try:
+            check_examples(side, LEAST_EXAMPLES, f"{name}: ")
+        except InputError as error:
+            if fitted is last:
+                raise
+            report(f"learning curve: left out {error}")
+            continue
+        report(f"learning curve: fitting the recipe on {name}")
+        scorer = train(recipe, side, report, track).scorer
+        f1 = Counts.of(predict(scorer, measured), bootstrap).f1
         macro = {
             axis.name: Measured.of(f1[:, span].mean(axis=1))
             for axis, span in corpus.taxonomy.spans()

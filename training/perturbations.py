@@ -11,8 +11,6 @@ from collections.abc import Callable
 from training.country_exchange import country_exchange
 
 COUNTRIES = "countries exchanged"
-# Why it changes no label of a linear model; the tests of the shipped one measure it.
-NAMES_MASKED = "it reads every state's name as one and the same word"
 
 _LETTERS = re.compile(r"[^\W\d_]{4,}")
 _TYPING_SHARE = 0.1  # of the words of four letters or more

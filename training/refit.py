@@ -1,118 +1,89 @@
-"""A linear model's recipe, fitted anew with the setting of its manifest."""
+"""A model's recipe, fitted anew with the setting of its manifest."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
-
-import joblib
-import numpy as np
-from numpy.typing import NDArray
 
 from inference.errors import InputError
 from training.baselines import baselines
-from training.calibrate import calibrated
+from training.camembert import CamembertRecipe
 from training.corpus import LabelledCorpus
 from training.designs import Part
-from training.folds import article_folds
-from training.linear import Counted, LinearRecipe, fit_and_predict
-from training.predictions import Predictions
-from training.recipe import Track, untracked
+from training.linear import LinearRecipe
+from training.predictions import Predictions, predict
+from training.recipe import Recipe, Report, Track, untracked
+from training.train import check_examples, train
+
+LEAST_EXAMPLES = 2  # of a label on a training side: what can be measured with fewer than `fit` asks
 
 _INNER_FOLDS = 3
 
 
-def recipe_of(training: Mapping[str, Any]) -> LinearRecipe:
+def recipe_of(
+    training: Mapping[str, Any], encoder: str | None = None, device: str | None = None
+) -> Recipe:
     """The recipe of a manifest's `training`, with the setting that was chosen.
 
-    Raises InputError where it is no linear model's.
+    A linear model's calibration and thresholds come from three folds, not from the five of `fit`.
+
+    encoder : where the encoder is now, if an encoder was fine-tuned; None means where it was:
+        under its name on the hub. device : to fine-tune on, as torch names it; None as in `fit`.
+
+    Raises InputError where the manifest has no such recipe, and for an encoder's arguments beside
+    a linear model.
     """
     try:
+        if "encoder" in training:
+            own = {field.name for field in fields(CamembertRecipe)} & set(training)
+            given = {name: training[name] for name in own}
+            return CamembertRecipe(
+                **given | {"encoder": encoder or training["encoder"]}, device=device
+            )
+        if "teacher" in training:
+            msg = (
+                "a student's recipe needs its teacher and the unlabelled texts, which its manifest "
+                "does not hold; measure this model as it stands, with --split test"
+            )
+            raise InputError(msg)
+        if encoder is not None:
+            msg = "--encoder is for a fine-tuned encoder, and this model is linear; leave it out"
+            raise InputError(msg)
         c, weight = float(training["C"]), float(training["passage_weight"])
         words, letters, classes = (int(n) for n in training["min_documents"])
     except KeyError as error:
         msg = (
-            "the model's manifest has no linear recipe that could be fitted anew (no "
-            f"{error.args[0]!r}); measure this model as it stands, with --split test"
+            f"the model's manifest has no recipe that could be fitted anew (no {error.args[0]!r}); "
+            "measure this model as it stands, with --split test"
         )
         raise InputError(msg) from error
-    return LinearRecipe(C=(c,), passage_weights=(weight,), min_documents=(words, letters, classes))
+    return LinearRecipe(
+        C=(c,),
+        passage_weights=(weight,),
+        min_documents=(words, letters, classes),
+        n_folds=_INNER_FOLDS,
+    )
 
 
 def refit(
-    recipe: LinearRecipe,
+    recipe: Recipe,
     corpus: LabelledCorpus,
     parts: Sequence[Part],
+    report: Report = lambda _: None,
     track: Track = untracked,
 ) -> list[dict[str, Predictions]]:
     """Fit the recipe on each part's training side; what it says of the measured side.
 
-    Calibration and thresholds come from three folds inside the training side. Returns for each
-    part system → predictions: "model" and, where wanted, the baselines.
-    Raises InputError where a side lacks a label, or every text carries it.
+    Returns for each part system → predictions: "model" and the baselines.
+    Raises InputError where a label is in fewer than two articles of a side, or in all but one.
     """
-    counted = Counted.of(corpus)
-    inner = [_inner_folds(corpus, part) for part in parts]
-    jobs: list[tuple[NDArray[np.bool_], NDArray[np.bool_], str]] = []
-    for part, folds in zip(parts, inner, strict=True):
-        jobs += [
-            (part.train & (folds != k), part.train & (folds == k), part.name)
-            for k in range(_INNER_FOLDS)
-        ]
-        jobs.append((part.train, part.test, part.name))
-    for fitted, _, name in jobs:
-        check_labels(corpus, fitted, name)
-    calls = [
-        joblib.delayed(fit_and_predict)(counted, corpus, fitted, seen, recipe.setting, recipe)
-        for fitted, seen, _ in jobs
-    ]
-    calls += [
-        joblib.delayed(baselines)(corpus.where(part.train), corpus.where(part.test))
-        for part in parts
-    ]
-    done = joblib.Parallel(n_jobs=recipe.n_jobs, return_as="generator")(calls)
-    results = list(track(done, len(calls)))
+    for part in parts:
+        check_examples(corpus.where(part.train), LEAST_EXAMPLES, f"{part.name}: ")
     found = []
-    for i, (part, folds) in enumerate(zip(parts, inner, strict=True)):
-        *out_of_fold, raw = results[i * (_INNER_FOLDS + 1) : (i + 1) * (_INNER_FOLDS + 1)]
-        own = {"model": _calibrated(corpus, part, folds, out_of_fold, raw)}
-        found.append(own | results[len(jobs) + i])
+    for part in parts:
+        report(f"{part.name}: fitting the recipe on {int(part.train.sum())} texts")
+        seen, measured = corpus.where(part.train), corpus.where(part.test)
+        own = predict(train(recipe, seen, report, track).scorer, measured)
+        found.append({"model": own, **baselines(seen, measured)})
     return found
-
-
-def _inner_folds(corpus: LabelledCorpus, part: Part) -> NDArray[np.int64]:
-    """Folds of the training side, (n_texts,); -1 for passages and for what is outside."""
-    folds = np.full(len(corpus), -1)
-    folds[part.train] = article_folds(corpus.where(part.train), _INNER_FOLDS, seed=0)
-    return folds
-
-
-def _calibrated(
-    corpus: LabelledCorpus,
-    part: Part,
-    folds: NDArray[np.int64],
-    out_of_fold: Sequence[NDArray[np.float64]],
-    raw: NDArray[np.float64],
-) -> Predictions:
-    probabilities = np.zeros(corpus.labels.shape)
-    for k, predicted in enumerate(out_of_fold):
-        probabilities[folds == k] = predicted
-    chosen = calibrated(probabilities[folds >= 0], corpus.where(folds >= 0))
-    measured = chosen.calibration.apply(raw, corpus.taxonomy)
-    return Predictions.decided(measured, chosen.rule, corpus.where(part.test))
-
-
-def check_labels(corpus: LabelledCorpus, fitted: NDArray[np.bool_], name: str) -> None:
-    """Refuse to fit on rows where a label is on none or on all. Raises InputError."""
-    carried = corpus.labels[fitted].sum(axis=0)
-    bad = [
-        label
-        for label, n in zip(corpus.taxonomy.column_names, carried.tolist(), strict=True)
-        if n in (0, int(fitted.sum()))
-    ]
-    if bad:
-        msg = (
-            f"{name}: of {int(fitted.sum())} training texts none, or all, carry {', '.join(bad)}; "
-            "expected both kinds in every part; label more, or measure with --split test"
-        )
-        raise InputError(msg)

@@ -13,6 +13,8 @@ from training.designs import Design
 from training.evaluate import Report
 from training.measured import Measured
 from training.metrics import Scores
+from training.perturbations import COUNTRIES
+from training.robustness import beside_linear
 
 _SHOWN_COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.5)
 
@@ -35,6 +37,8 @@ def preface(report: Report, model: str) -> list[str]:
     """What was measured, in sentences, with every caveat that the figures need."""
     scores, design = report.model, report.design
     told = [f"{model}: {measured_in_words(scores, design)}"]
+    if design.caveat:
+        told.append(design.caveat)
     if design.refits:
         told.append(
             "What is measured is the recipe of the model (its setting, fitted anew, with "
@@ -201,10 +205,13 @@ def _abstention_section(model: Scores) -> Section:
 
 def _robustness_section(report: Report) -> Section:
     axes = list(report.model.axes)
+    legend = (
+        "0 is best: none of these changes alters what a paragraph says, except the first sentence "
+        "alone, which shows how much rests on the others. texts: share that the change touches. "
+    )
     return Section(
         "Robustness: paragraphs whose labels flip when the text is changed",
-        "0 is best: none of these changes alters what a paragraph says, except the first sentence "
-        "alone, which shows how much rests on the others. texts: share that the change touches.",
+        (legend + beside_linear(report.robustness[COUNTRIES].axes)).strip(),
         ("", "texts", *(f"{axis} flips" for axis in axes)),
         tuple(
             (name, f"{flips.changed:.0%}", *(str(flips.axes[axis]) for axis in axes))

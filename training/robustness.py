@@ -5,7 +5,7 @@ Behavioural tests of invariance: Ribeiro et al. (2020), Beyond Accuracy (CheckLi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +29,19 @@ class Flips:
     changed: float
     axes: dict[str, Measured]
     labels: dict[str, dict[str, Measured]]
+
+
+def beside_linear(flips: Mapping[str, Measured]) -> str:
+    """What stands beside flips under exchanged countries: a linear model has none of them.
+
+    flips : axis → share. Empty where they are none either; the tests measure the linear 0.
+    """
+    if all(not share.value for share in flips.values()):
+        return ""
+    return (
+        "With the countries exchanged a linear model changes no label: it reads every state's name "
+        "as one and the same word."
+    )
 
 
 def robustness(

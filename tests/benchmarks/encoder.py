@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from tests.benchmarks.process import command_path, peak_memory
 from tests.tiny_encoder import write_tiny_encoder
 from training.attention import plain_attention
 from training.corpus import LabelledCorpus
-from training.runtime_export import write_runtime
+from training.runtime_export import copy_files, write_runtime
+from training.runtime_writers import WRITERS
 
 _BASE = {
     "hidden_size": 768,
@@ -43,7 +45,6 @@ _N_PARAGRAPHS = 64
 _N_CALIBRATION = 64  # paragraphs for static int8; speed does not depend on them either
 _ROUNDS = 5
 _STEP = (16, 100)  # windows and tokens of a fine-tuning step
-_EXPORTS = ("onnx", "openvino", "onnx-int8", "openvino-int8")
 
 Predict = Callable[[list[str]], Any]
 
@@ -75,18 +76,17 @@ def table(corpus: LabelledCorpus) -> list[str]:
         }
         if has_bfloat16(torch.device("cpu")):
             systems["torch bfloat16"] = _predict(_model(folder, corpus, reduced=True))
-        sizes = {}
-        for name in _EXPORTS:
-            own = Path(temporary, name)
-            own.mkdir()
-            systems[name] = _predict(write_runtime(model, name, own, others))
-            sizes[name] = sum(path.stat().st_size for path in own.iterdir())
+        for name, ways in WRITERS.items():
+            for way, writer in ways.items():
+                own = Path(tempfile.mkdtemp(dir=temporary))
+                exported = write_runtime(model, name, own, others, writer)
+                systems[f"{name}, {way}"] = _predict(exported)
         return [
             f"{len(texts)} paragraphs of {_tokens(model, texts):.0f} tokens, {n_threads()} "
             f"threads, median of {_ROUNDS} rounds",
             *_speeds(systems, texts),
             *_changes(model, systems, texts),
-            _memory(model, Path(temporary), others),
+            *(_memory(model, name, others) for name in ("onnx-int8", "openvino-int8")),
             *_steps(folder),
         ]
 
@@ -102,44 +102,35 @@ def _speeds(systems: dict[str, Predict], texts: list[str]) -> list[str]:
             speeds[name].append(len(texts) / (time.perf_counter() - start))
     median = {name: statistics.median(own) for name, own in speeds.items()}
     base = next(iter(median.values()))
-    return [f"{name:42}{own:8.1f} par/s{own / base:8.2f} x" for name, own in median.items()]
+    return [f"{name:54}{own:8.1f} par/s{own / base:8.2f} x" for name, own in median.items()]
 
 
 def _changes(model: CamembertModel, systems: dict[str, Predict], texts: list[str]) -> list[str]:
     expected = model.predict_proba([_paragraph(text) for text in texts])
     return [
-        f"{name:42}probabilities differ from float32 by at most "
+        f"{name:54}probabilities differ from float32 by at most "
         f"{np.abs(systems[name](texts) - expected).max():.4f}"
         for name in systems
         if not name.startswith("transformers")
     ]
 
 
-def _memory(model: CamembertModel, temporary: Path, others: list[Paragraph]) -> str:
+def _memory(model: CamembertModel, name: str, others: list[Paragraph]) -> str:
     taxonomy = model.taxonomy
     rule = DecisionRule((0.5,) * taxonomy.n_columns)
     scorer = Scorer(model, Calibration.identity(taxonomy), rule)
-    folder = temporary / "model"
-    write_model(folder, scorer, Provenance(), card=_no_card, extra_files={})
-    name = "onnx-int8"
-
-    def fill(into: Path) -> None:
-        write_runtime(model, name, into, others)
-
-    exported = replace(scorer, model=write_runtime(model, name, temporary, others))
-    add_runtime(folder, name, fill, exported, {}, _no_card)
-    article = temporary / "article.txt"
-    article.write_text("\n\n".join(p.text for p in others[:8]), encoding="utf-8")
-    command = [
-        command_path("posture"),
-        "score",
-        "--model",
-        str(folder),
-        "--runtime",
-        name,
-        str(article),
-    ]
-    return f"posture score with {name}: peak {peak_memory(command):.0f} MB resident"
+    writer = next(iter(WRITERS[name].values()))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, files = Path(temporary, "model"), Path(temporary, "files")
+        files.mkdir()
+        write_model(folder, scorer, Provenance(), card=_no_card, extra_files={})
+        exported = replace(scorer, model=write_runtime(model, name, files, others, writer))
+        add_runtime(folder, name, partial(copy_files, files), exported, {}, _no_card)
+        article = Path(temporary, "article.txt")
+        article.write_text("\n\n".join(p.text for p in others), encoding="utf-8")
+        command = [command_path("posture"), "score", "--model", str(folder), "--runtime", name]
+        peak = peak_memory([*command, str(article)])
+    return f"posture score with {name}: peak {peak:.0f} MB resident"
 
 
 def _no_card(_: object) -> str:
@@ -147,7 +138,7 @@ def _no_card(_: object) -> str:
 
 
 def _steps(folder: Path) -> list[str]:
-    """Seconds of a fine-tuning step as fit takes it, in float32 and under autocast."""
+    """Seconds forward, backward and of AdamW, with the attention that fit takes on a processor."""
     import torch
     from transformers import AutoModelForSequenceClassification
 

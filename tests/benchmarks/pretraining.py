@@ -14,9 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from inference.scorer import Scorer
 from inference.taxonomy import Taxonomy
-from training.calibrate import calibrated
 from training.camembert import CamembertRecipe
 from training.corpus import LabelledCorpus
 from training.encoder import open_encoder
@@ -24,7 +22,8 @@ from training.learning_check import NothingLearnedError
 from training.linear import LinearRecipe
 from training.metrics import score
 from training.predictions import predict
-from training.recipe import Recipe, untracked
+from training.recipe import Recipe
+from training.train import train
 
 RATES = (1e-4, 5e-5, 2e-4)
 EPOCHS = 10
@@ -45,13 +44,11 @@ def main(encoder: Path, corpus_path: Path) -> None:
     def show(name: str, recipe: Recipe) -> None:
         start = time.perf_counter()
         try:
-            learned = recipe.learn(corpus.split("train"), lambda _: None, untracked)
+            scorer = train(recipe, corpus.split("train")).scorer
         except NothingLearnedError:
             minutes = (time.perf_counter() - start) / 60
             print(f"| {name} | refused: it learned nothing | | {minutes:.1f} |", flush=True)
             return
-        chosen = calibrated(learned.probabilities, corpus.split("train").where(learned.unseen))
-        scorer = Scorer(learned.model, chosen.calibration, chosen.rule)
         axes = score(predict(scorer, corpus.split("test"))).axes
         f1 = " | ".join(str(own.macro.f1) for own in axes.values())
         print(f"| {name} | {f1} | {(time.perf_counter() - start) / 60:.1f} |", flush=True)

@@ -10,9 +10,11 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from inference.cli import device_option, runtime_option
 from inference.errors import InputError
 from inference.inputs import read_articles
 from inference.language import language_checked
+from inference.model_kind import Backend
 from inference.sealed_folder import check_output
 from inference.tables import UNITS
 from training.commands.options import PATH, format_option, wants_json
@@ -58,6 +60,8 @@ _SYSTEMS = {"student": "student", "teacher": "teacher", "labelled_only": "labels
     show_default=True,
     help="Draws the held-out articles, the folds and the texts; the one that fitted the teacher.",
 )
+@runtime_option
+@device_option
 @format_option
 def command(
     corpus: Path,
@@ -67,6 +71,8 @@ def command(
     unit: str,
     limit: int,
     seed: int,
+    runtime: str | None,
+    device: str | None,
     format_: str | None,
 ) -> None:
     """Fit a linear student on a teacher's probabilities for --texts and the labels of CORPUS.
@@ -78,7 +84,7 @@ def command(
     if output.resolve() == teacher.resolve():
         msg = f"{output}: is the teacher; the student would take its place; choose another --output"
         raise InputError(msg)
-    opened = Teacher.read(teacher)
+    opened = Teacher.read(teacher, Backend(runtime, device))
     labelled = LabelledCorpus.read(corpus, opened.scorer.taxonomy)
     articles = language_checked(read_articles([texts], unit))
     distilled = distil(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from inference.artefact import StoredModel
+from inference.cli import device_option, runtime_option
 from inference.destination import destination
 from inference.errors import InputError
+from inference.model_kind import Backend
 from inference.taxonomy import Taxonomy
 from training.annotations import Annotations, annotations_beside, read_annotations
 from training.commands.options import PATH, stored_model, wants_json
@@ -18,6 +21,7 @@ from training.corpus import LabelledCorpus
 from training.designs import Design, cross_validation, fixed_split, leave_out, past_and_later
 from training.evaluate import evaluate
 from training.learning_curve import Point, learning_curve
+from training.recipe import Recipe
 from training.refit import recipe_of
 from training.report_sections import preface, sections
 from training.report_terminal import print_sections
@@ -51,6 +55,13 @@ from training.report_terminal import print_sections
     help="Refit without one theatre, register, source… at a time, and measure the one left out.",
 )
 @click.option(
+    "--encoder",
+    help="Where the encoder is that MODEL was fine-tuned from, to refit it: a local folder, or a "
+    "name on the hub.  [default: the name that `fit` was given]",
+)
+@runtime_option
+@device_option
+@click.option(
     "--annotations",
     type=PATH,
     help="Single judgements (as for agreement), for the annotators' own scores. "
@@ -65,7 +76,7 @@ from training.report_terminal import print_sections
 @click.option(
     "--figures",
     type=PATH,
-    help="Folder to write figures to, as SVG and PNG; the learning curve takes four fits.",
+    help="Folder to write figures to, as SVG and PNG; the learning curve takes four refits.",
 )
 @click.option(
     "--format",
@@ -80,6 +91,9 @@ def command(
     n_folds: int | None,
     by_time: bool,
     column: str | None,
+    encoder: str | None,
+    runtime: str | None,
+    device: str | None,
     annotations: Path | None,
     perturbed: bool,
     figures: Path | None,
@@ -89,7 +103,8 @@ def command(
 
     Beside it stand two simple systems, fitted on CORPUS's training articles, and the annotators
     where their single judgements are at hand. One design at a time: --split, --cv, --time or
-    --leave-out; the last three fit the recipe of a linear model anew.
+    --leave-out; the last three fit MODEL's recipe anew, which for an encoder takes as many times
+    as long as `fit` did.
     """
     given = [
         name
@@ -106,19 +121,23 @@ def command(
         raise InputError(msg)
     if figures is not None:
         _check_figures(figures)
-    stored = stored_model(model)
+    stored = stored_model(model, Backend(runtime, device))
+
+    def recipe() -> Recipe:
+        return recipe_of(stored.provenance.training, encoder, device)
+
     scorer = stored.scorer
     labelled = LabelledCorpus.read(corpus, scorer.taxonomy)
     judged = _judgements(annotations, corpus, scorer.taxonomy)
     design = _design(labelled, stored, n_folds, column, by_time=by_time, required=bool(split))
-    recipe = recipe_of(stored.provenance.training) if design.refits else None
     report = evaluate(
         scorer,
         labelled,
         design=design,
-        recipe=recipe,
+        recipe=recipe() if design.refits else None,
         annotations=judged,
         perturbed=perturbed,
+        report=say,
         track=progress,
     )
     if annotations is not None and report.annotators is None:
@@ -127,7 +146,7 @@ def command(
     if figures is not None:
         from training.report_figures import draw, write
 
-        curve = _learning_curve(stored, design)
+        curve = _learning_curve(recipe, design)
         write(draw(report, curve), figures)
         say(f"wrote the figures to {figures}")
     if format_ == "html":
@@ -165,13 +184,13 @@ def _judgements(given: Path | None, corpus: Path, taxonomy: Taxonomy) -> Annotat
     return read_annotations(given, taxonomy)
 
 
-def _learning_curve(stored: StoredModel, design: Design) -> tuple[Point, ...]:
+def _learning_curve(recipe: Callable[[], Recipe], design: Design) -> tuple[Point, ...]:
     """Empty, and said so, where there is nothing to fit anew or more than one training side."""
     if len(design.parts) > 1 or not design.parts[0].train.any():
         say("no learning curve: it needs one training side, as --split and --time have it")
         return ()
     try:
-        return learning_curve(recipe_of(stored.provenance.training), design, progress)
+        return learning_curve(recipe(), design, say, progress)
     except InputError as error:
         say(f"no learning curve: {error}")
         return ()

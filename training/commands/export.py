@@ -41,11 +41,8 @@ def command(folder: Path, corpus: Path, runtime: str, int8: bool, format_: str |
     labelled = LabelledCorpus.read(corpus, read_taxonomy(folder))
     name = f"{runtime}-int8" if int8 else runtime
     measured = export(folder, labelled, name, report=say)
-    say(f"added {name}; posture score --model {folder} uses the fastest that is installed")
+    say(f"added {name}; posture score --model {folder} uses it, or --runtime torch")
     if wants_json(format_):
         print(json.dumps({"runtime": name, **asdict(measured)}))
         return
-    print(
-        f"same labels as fp32 on {measured.agreement:.1%} of {measured.n_paragraphs} paragraphs; "
-        f"macro-F1 {measured.macro_f1:.4f}, in fp32 {measured.macro_f1_fp32:.4f}"
-    )
+    print(measured)

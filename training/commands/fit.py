@@ -26,10 +26,11 @@ from training.corpus_record import Background
 from training.fit import fit
 from training.linear import LinearRecipe
 from training.measured import Measured
-from training.perturbations import COUNTRIES, NAMES_MASKED
+from training.perturbations import COUNTRIES
 from training.recipe import Recipe
 from training.report_sections import main_section
 from training.report_terminal import print_sections
+from training.robustness import beside_linear
 
 _DEFAULTS = CamembertRecipe()
 
@@ -157,19 +158,22 @@ def command(
     _checkpoint(output).unlink(missing_ok=True)
     say(f"wrote {output}, with its card.md; use it with: posture score --model {output} FILE")
     if wants_json(format_):
-        print(json.dumps({name: scores.to_dict() for name, scores in fitted.held_out.items()}))
+        provenance = fitted.provenance
+        found = {"systems": provenance.scores, "robustness": provenance.robustness}
+        print(json.dumps(found, ensure_ascii=False))
         return
     own = fitted.held_out["model"]
     told = f"On {own.n_paragraphs} held-out paragraphs of {own.n_articles} articles:"
     print_sections([told], [main_section(fitted.held_out)])
-    print(_countries(fitted.provenance.robustness[COUNTRIES]["axes"], model))
+    print(_countries(fitted.provenance.robustness[COUNTRIES]["axes"]))
     say(f"all measures: posture-train evaluate {output} {corpus}")
 
 
-def _countries(axes: Mapping[str, Any], model: str) -> str:
-    shares = ", ".join(f"{axis} {Measured.from_dict(found)}" for axis, found in axes.items())
-    linear = f"; a linear model: 0, since {NAMES_MASKED}" if model == "camembert" else ""
-    return f"Share of paragraphs whose labels change with the countries exchanged: {shares}{linear}"
+def _countries(axes: Mapping[str, Any]) -> str:
+    flips = {axis: Measured.from_dict(found) for axis, found in axes.items()}
+    shares = ", ".join(f"{axis} {share}" for axis, share in flips.items())
+    told = f"Share of paragraphs whose labels change with the countries exchanged: {shares}."
+    return f"{told} {beside_linear(flips)}".strip()
 
 
 def _command(model: str, seed: int, given: Mapping[str, Any], *, own_taxonomy: bool) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from inference.artefact import DEFAULT_MODEL, StoredModel, read_model
+from inference.model_kind import Backend
 from inference.scorer import load
 from inference.taxonomy import Taxonomy
 
@@ -30,9 +31,9 @@ def taxonomy_of(path: Path | None) -> Taxonomy:
     return Taxonomy.read(path) if path else load().taxonomy
 
 
-def stored_model(path: Path) -> StoredModel:
+def stored_model(path: Path, backend: Backend = Backend()) -> StoredModel:
     """A model folder as it was written; `default` is the one shipped."""
-    return read_model(DEFAULT_MODEL if str(path) == "default" else path)
+    return read_model(DEFAULT_MODEL if str(path) == "default" else path, backend)
 
 
 def wants_json(format_: str | None) -> bool:
