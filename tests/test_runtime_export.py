@@ -326,7 +326,7 @@ def test_evaluate_refits_an_encoder_and_scores_with_the_runtime_it_is_told(
         patched.setattr("training.camembert.check_learned", lambda *_: None)
         found = run("--cv", "2", "--encoder", encoder, "--device", "cpu")
     assert rates == [(_FIT["learning_rate"], _FIT["epochs"], encoder)] * 2
-    f1 = {name: own["macro_f1"]["tone"]["value"] for name, own in found["systems"].items()}
+    f1 = {name: own["macro_f1"]["tone"] for name, own in found["systems"].items()}
     assert f1["model"] > f1["majority"] + 0.2
     opened = []
 

@@ -280,7 +280,7 @@ def _runtimes(manifest: _Entries) -> Iterator[str]:
         [
             (
                 code(name),
-                own["way"],
+                own.get("way", "not recorded"),  # by an older version
                 str(own["n_paragraphs"]),
                 f"{own['agreement']:.2%}",
                 f"{own['macro_f1']:.4f}",

@@ -102,7 +102,7 @@ def _weights(
 @click.option(
     "--accumulate",
     type=click.IntRange(1),
-    help=f"Batches summed for one step.  [default: {_DEFAULTS.accumulate}]",
+    help=f"Batches whose mean gradient makes one step.  [default: {_DEFAULTS.accumulate}]",
 )
 @click.option("--label-smoothing", type=click.FloatRange(0, 1, max_open=True), help="[default: 0]")
 @click.option(
