@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from click.testing import CliRunner
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from inference import InputError, load
@@ -26,6 +27,7 @@ from training import camembert as recipe_module
 from training.attention import has_attention_dropout, plain_attention
 from training.camembert import CamembertRecipe
 from training.checkpoint import Checkpoint
+from training.cli import posture_train
 from training.corpus import LabelledCorpus
 from training.encoder import open_encoder
 from training.encoder_loss import EncoderLoss, label_weights
@@ -678,6 +680,48 @@ def test_the_end_of_a_long_paragraph_counts(model):
     assert not np.allclose(a, b)
 
 
+def test_windows_of_a_paragraph_give_the_largest_topic_and_the_mean_tone(model):
+    """The runtime's logits are counted up, window by window; the first is the longest paragraph."""
+
+    class Counting:
+        tokens_per_batch = 1  # a window a batch
+
+        def __call__(self, inputs):
+            row = np.full((1, 7), float(inputs["attention_mask"].sum()))
+            row[0, 5] = inputs["input_ids"][0, 1]
+            seen.append(row[0])
+            return row
+
+    seen = []
+    own = replace(model, runtime=Counting())
+    cut = own.cutter.windows(paragraphs([LONG, "Court."]))
+    assert cut.paragraph.tolist()[:3] == [0, 0, 0]
+    found = own.logits(paragraphs([LONG, "Court."]))
+    of_long = np.array(
+        [
+            [len(ids)] * 5 + [ids[1], len(ids)]
+            for ids, n in zip(cut.ids, cut.paragraph, strict=True)
+            if n == 0
+        ]
+    )
+    assert len(set(of_long[:, 5].tolist())) > 1
+    assert found[0, :4].tolist() == of_long[:, :4].max(axis=0).tolist()
+    assert found[0, 4:] == pytest.approx(of_long[:, 4:].mean(axis=0))
+    assert len(seen) == len(cut)
+
+
+def test_an_encoder_is_explained_by_leaving_words_out(written, small_corpus):
+    scorer = load(written)
+    text = small_corpus.texts[0][:120]
+    explained = scorer.explain(Paragraph(text, 0, len(text)))
+    assert explained.method == "occlusion"
+    assert len(explained.words) > 5
+    found = explained.base + explained.contributions.sum(axis=0)
+    expected = log_odds(scorer.predict_proba([text]), scorer.taxonomy)[0]
+    assert np.abs(found - expected).max() < 1e-6
+    assert np.abs(explained.contributions).max() > 0
+
+
 def test_the_context_counts(model):
     text = "Elle appareille demain."
     bare, under = Paragraph(text, 0, 5), Paragraph(text, 0, 5, "Manœuvres en mer", "Avant.")
@@ -825,5 +869,8 @@ def test_a_path_that_is_no_folder_is_not_looked_for_on_the_hub(encoder, taxonomy
         open_encoder(str(encoder / name), taxonomy)
 
 
-def test_every_encoder_that_the_help_names_is_a_name_on_the_hub():
-    assert all(name.count("/") == 1 for name in recipe_module.ENCODERS)
+def test_the_help_names_the_french_encoders():
+    text = CliRunner().invoke(posture_train, ["fit", "--help"], terminal_width=200).output
+    for name in ("camembert", "camembertv2", "camembertav2", "moderncamembert", "distilcamembert"):
+        assert f"/{name}-base" in "".join(text.split())
+    assert "default: almanach/camembert-base" in text

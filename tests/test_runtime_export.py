@@ -24,6 +24,7 @@ from inference.windows import WindowCutter
 from tests.tiny_encoder import write_tiny_encoder
 from training import runtime_export
 from training.camembert import CamembertRecipe
+from training.commands.distil import command as distil_command
 from training.commands.evaluate import command as evaluate_command
 from training.commands.export import command
 from training.corpus import LabelledCorpus
@@ -339,6 +340,22 @@ def test_evaluate_refits_an_encoder_and_scores_with_the_runtime_it_is_told(
         patched.setattr(type(EXPORTED["onnx"]), "open", noted)
         run("--runtime", "onnx", "--no-robustness")
     assert opened == ["model.onnx"]
+
+
+def test_an_exported_encoder_teaches_a_student(folder, toy_csv, tmp_path):
+    rng = np.random.default_rng(1)
+    words = [*_TOPIC_WORDS.values(), *_TONE_WORDS.values(), "le", "une", "dans", "hier"]
+    texts = [{"text": " ".join(rng.choice(words, 9))} for _ in range(60)]
+    archive = tmp_path / "texts.jsonl"
+    archive.write_text("".join(f"{json.dumps(row)}\n" for row in texts))
+    given = ["--teacher", folder, "--texts", archive, "--unit", "paragraph", "--runtime", "onnx"]
+    words = [str(one) for one in (toy_csv, *given, "--output", tmp_path / "student")]
+    done = CliRunner().invoke(distil_command, words)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["teacher"]["same_split"] and found["unlabelled"]["n_paragraphs"] > 30
+    assert found["agreement"]["tone"]["value"] > 0.8
+    load(tmp_path / "student")
 
 
 def test_a_recipe_comes_back_out_of_its_manifest(folder):
