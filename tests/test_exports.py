@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from inference import InputError
 from training.agreement import agreement
+from training.annotation_exports import labelled_rows, read_export
 from training.annotations import read_annotations
 from training.commands.agreement import command
 from training.corpus import LabelledCorpus
-from training.exports import labelled_rows, read_export
 
 TEXTS = {"x:0": "La frégate est livrée.", "x:1": "L'exercice commence.", "y:0": "Rien à signaler."}
 # (unit, annotator) → topics, tone

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from inference.errors import InputError
 from inference.tables import TABLE_SUFFIXES, Row, read_rows
 from inference.taxonomy import Taxonomy
-from training.exports import EXPORT_SUFFIXES, is_export, read_export
+from training.annotation_exports import EXPORT_SUFFIXES, is_export, read_export
 from training.label_cells import axis_labels, bad_rows, cell_text
 
 

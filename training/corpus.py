@@ -16,7 +16,7 @@ from inference.article import Paragraph
 from inference.errors import InputError
 from inference.tables import TABLE_SUFFIXES, Row, read_rows
 from inference.taxonomy import Taxonomy
-from training.exports import has_exports, is_export, labelled_rows
+from training.annotation_exports import has_exports, is_export, labelled_rows
 from training.label_cells import axis_labels, bad_rows, cell_text
 
 SPLITS = ("train", "test")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from inference.errors import InputError
 from inference.tables import TABLE_SUFFIXES, Row, read_rows
 from inference.taxonomy import Taxonomy
-from training.exports import is_export, labelled_rows
+from training.annotation_exports import is_export, labelled_rows
 from training.label_cells import axis_labels, bad_rows, cell_text
 
 if TYPE_CHECKING:

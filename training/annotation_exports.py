@@ -1,26 +1,21 @@
-"""Exports of annotation tools, read as rows of judgements: Label Studio, doccano, Prodigy.
-
-Shapes as the tools write them: Label Studio's JSON and JSON-MIN (its task format, and the
-converter of label_studio_sdk), doccano's JSONL and JSON of a classification project (its
-data_export pipeline), Prodigy's `db-out` of the choice interface.
-"""
+"""Exports of annotation tools, read as rows of judgements."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from inference.errors import InputError
 from inference.tables import Row, stream_rows
-from inference.taxonomy import Axis, Taxonomy
+from inference.taxonomy import Taxonomy
+from training.annotation_tools import Answer, Item, reader_of
 from training.label_cells import bad_rows, cell_text
 
 EXPORT_SUFFIXES = (".json", ".jsonl", ".zip")
@@ -33,9 +28,6 @@ _NOT_TRAVELLED = {
     *("label", "labels", "meta", "Comments", "options", "accept", "answer", "config", "spans"),
     *("annotation_id", "created_at", "updated_at", "lead_time", "tokens", "path", "html"),
 }
-_UNNAMED_SESSION = re.compile(r".*\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")
-
-Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +44,6 @@ class Export:
     rows: list[Row]
     unlabelled: list[Row]
     n_left_out: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What one annotator said of one unit, as far as one item of the file goes.
-
-    labels : axis → codes; an axis that was not asked is missing.
-    """
-
-    where: str
-    annotator: str
-    given: Item
-    labels: dict[str, list[str]]
-    wrong: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +64,7 @@ def is_export(path: Path, taxonomy: Taxonomy) -> bool:
     with path.open("rb") as file:
         first = next(iter(stream_rows(file, suffix, str(path)))).values
     columns = ({axis.field} if axis.field in first else set(axis.codes) for axis in taxonomy.axes)
-    return not all(own <= set(first) for own in columns) and _reader(first) is not None
+    return not all(own <= set(first) for own in columns) and reader_of(first) is not None
 
 
 def read_export(path: Path, taxonomy: Taxonomy) -> Export:
@@ -95,11 +73,11 @@ def read_export(path: Path, taxonomy: Taxonomy) -> Export:
     The unit is `id` of the task's data or meta (as `posture-train sample` writes it), else the
     tool's own number, else a hash of the text. Raises InputError that names every wrong item.
     """
-    answers: list[_Answer] = []
-    passed_over: list[_Answer] = []
+    answers: list[Answer] = []
+    passed_over: list[Answer] = []
     for file in _files(path):
         for where, item in file.items:
-            reader = _reader(item)
+            reader = reader_of(item)
             if reader is None:
                 keys = ", ".join(map(str, list(item)[:12])) or "none"
                 msg = f"{where}: found an object with the keys {keys}; expected {_EXPECTED}"
@@ -168,7 +146,7 @@ def labelled_rows(path: Path, taxonomy: Taxonomy, *, with_unlabelled: bool = Fal
     return settled + export.unlabelled if with_unlabelled else settled
 
 
-def _rows(answers: Iterable[_Answer], taxonomy: Taxonomy, where: str) -> list[Row]:
+def _rows(answers: Iterable[Answer], taxonomy: Taxonomy, where: str) -> list[Row]:
     """Whole judgements; in Prodigy one annotator may answer each axis in a dataset of its own."""
     rows: dict[tuple[Any, ...], tuple[Row, dict[str, list[str]]]] = {}
     for answer in answers:
@@ -226,7 +204,7 @@ def _flat(given: Item) -> dict[str, Any]:
     return {**given, **meta} if isinstance(meta, Mapping) else dict(given)
 
 
-def _is_empty(answer: _Answer, taxonomy: Taxonomy) -> bool:
+def _is_empty(answer: Answer, taxonomy: Taxonomy) -> bool:
     """Nothing is said, though an axis asks for a label or none was asked: it was passed over."""
     due = any(axis.exclusive and axis.name in answer.labels for axis in taxonomy.axes)
     said = answer.wrong or any(answer.labels.values())
@@ -287,166 +265,3 @@ def _file(data: bytes, name: Path, where: str) -> _File:
         msg = f"{where}: found {type(content).__name__} of something else; expected {_EXPECTED}"
         raise InputError(msg)
     return _File(name.stem, [(f"{where}, item {i}", x) for i, x in enumerate(content, 1)])
-
-
-# Tools. Each reader gives the answers of one item.
-
-_Reader = Callable[[Item, str, str, Taxonomy], Iterator[_Answer]]
-
-
-def _reader(item: Item) -> _Reader | None:
-    if isinstance(item.get("annotations"), list) and isinstance(item.get("data"), Mapping):
-        return _label_studio
-    if "annotation_id" in item:
-        return _label_studio_min
-    if "answer" in item and ("accept" in item or "_input_hash" in item):
-        return _prodigy
-    if any(isinstance(item.get(name), list) for name in ("label", "labels", "cats")):
-        return _doccano
-    return None
-
-
-def _label_studio(item: Item, where: str, _: str, taxonomy: Taxonomy) -> Iterator[_Answer]:
-    task = {"id": item.get("id"), **item["data"]}
-    if not item["annotations"]:
-        yield _left_out(where, task)
-    for number, annotation in enumerate(item["annotations"], start=1):
-        place = f"{where}, annotation {number}"
-        if annotation.get("was_cancelled") or annotation.get("skipped"):
-            yield _left_out(place, task)
-            continue
-        answers: dict[str, list[str]] = {axis.name: [] for axis in taxonomy.axes}
-        wrong: list[str] = []
-        for result in annotation.get("result", []):
-            if result.get("type") != "choices":  # a comment, a highlighted span
-                continue
-            asked = cell_text(result.get("from_name"))
-            axis = _axis_named(asked, taxonomy)
-            if axis is None:
-                names = ", ".join(axis.name for axis in taxonomy.axes)
-                wrong.append(f"answers the choices {asked!r}; expected {names}")
-                continue
-            answers[axis.name] += result.get("value", {}).get("choices", [])
-        annotator = _label_studio_name(annotation.get("completed_by"))
-        if not annotator:
-            wrong.append("completed_by is empty; expected the annotator")
-        labels, unknown = _codes_of(answers, taxonomy)
-        yield _Answer(place, annotator, task, labels, wrong + unknown)
-
-
-def _label_studio_min(item: Item, where: str, _: str, taxonomy: Taxonomy) -> Iterator[_Answer]:
-    """JSON-MIN; its `id` is Label Studio's number of the task, whatever the data's own was."""
-    answers = {}
-    for axis in taxonomy.axes:
-        found = item.get(axis.name, item.get(axis.field, []))  # an empty choice has no key
-        parts = found if isinstance(found, list) else [found]
-        answers[axis.name] = [
-            code
-            for part in parts
-            for code in (part.get("choices", []) if isinstance(part, Mapping) else [str(part)])
-        ]
-    annotator = _label_studio_name(item.get("annotator"))
-    wrong = [] if annotator else ["annotator is empty; expected one"]
-    labels, unknown = _codes_of(answers, taxonomy)
-    yield _Answer(where, annotator, item, labels, wrong + unknown)
-
-
-def _label_studio_name(completed_by: Any) -> str:
-    if isinstance(completed_by, Mapping):
-        return cell_text(completed_by.get("email") or completed_by.get("id"))
-    return cell_text(completed_by)
-
-
-def _doccano(item: Item, where: str, stem: str, taxonomy: Taxonomy) -> Iterator[_Answer]:
-    """A classification; the annotator is the file's name, as doccano exports a file for each."""
-    given = next(item[name] for name in ("label", "labels", "cats") if name in item)
-    text = item.get("text", item.get("data"))
-    labels, wrong = _codes_of_any(given, taxonomy, taxonomy.axes)
-    yield _Answer(where, stem, {**item, "text": text}, labels, wrong)
-
-
-def _prodigy(item: Item, where: str, stem: str, taxonomy: Taxonomy) -> Iterator[_Answer]:
-    if item["answer"] != "accept":  # rejected, or passed over
-        yield _left_out(where, item)
-        return
-    if "accept" not in item:
-        view = item.get("_view_id", "binary")
-        msg = (
-            f"{where}: found no 'accept' list (a {view} answer); expected "
-            "answers of Prodigy's choice interface"
-        )
-        raise InputError(msg)
-    session = cell_text(item.get("_annotator_id") or item.get("_session_id"))
-    # A session is « dataset-name »; without a name it is a time, which is nobody's.
-    named = session and not _UNNAMED_SESSION.fullmatch(session)
-    annotator = session.rpartition("-")[2] if named else stem
-    options = [str(option.get("id")) for option in item.get("options", [])]
-    axes: Sequence[Axis] = taxonomy.axes
-    if options:
-        offered, _ = _codes_of_any(options, taxonomy, axes)
-        axes = [axis for axis in axes if offered[axis.name]]
-    labels, wrong = _codes_of_any(item["accept"], taxonomy, axes)
-    yield _Answer(where, annotator, item, labels, wrong)
-
-
-def _left_out(where: str, given: Item) -> _Answer:
-    return _Answer(where, "", given, {}, [])
-
-
-# Labels.
-
-
-def _axis_named(name: str, taxonomy: Taxonomy) -> Axis | None:
-    return next((axis for axis in taxonomy.axes if name in (axis.name, axis.field)), None)
-
-
-def _codes(text: str, axis: Axis) -> list[str]:
-    """The axis's codes that a tool's label stands for: its code, or its English or French name."""
-    wanted = text.strip().casefold()
-    return [
-        label.code
-        for label in axis.labels
-        if wanted in (label.code, label.en.casefold(), label.fr.casefold())
-    ]
-
-
-def _codes_of(
-    answers: Mapping[str, list[str]], taxonomy: Taxonomy
-) -> tuple[dict[str, list[str]], list[str]]:
-    """Codes of labels whose axis is known, and what is wrong with them."""
-    labels: dict[str, list[str]] = {}
-    wrong: list[str] = []
-    for axis in taxonomy.axes:
-        found = [(str(text), _codes(str(text), axis)) for text in answers[axis.name]]
-        labels[axis.name] = [codes[0] for _, codes in found if codes]
-        wrong += [
-            f"{axis.name}: unknown label {text!r}; expected {', '.join(axis.codes)}"
-            for text, codes in found
-            if not codes
-        ]
-    return labels, wrong
-
-
-def _codes_of_any(
-    given: Iterable[Any], taxonomy: Taxonomy, axes: Sequence[Axis]
-) -> tuple[dict[str, list[str]], list[str]]:
-    """Codes of labels that name their axis (`axis.code`, `axis:code`) or can only be of one."""
-    labels: dict[str, list[str]] = {axis.name: [] for axis in axes}
-    wrong: list[str] = []
-    for text in map(str, given):
-        prefix, _, rest = text.replace(":", ".", 1).partition(".")
-        axis = _axis_named(prefix.strip(), taxonomy)
-        found = (
-            [(axis.name, code) for code in _codes(rest, axis)]
-            if axis and rest
-            else [(axis.name, code) for axis in taxonomy.axes for code in _codes(text, axis)]
-        )
-        if len(found) == 1 and found[0][0] in labels:
-            labels[found[0][0]].append(found[0][1])
-        elif len(found) > 1:
-            both = ", ".join(f"{axis}.{code}" for axis, code in found)
-            wrong.append(f"label {text!r} may be {both}; name the axis too")
-        else:
-            expected = ", ".join(f"{axis.name}.{code}" for axis in axes for code in axis.codes)
-            wrong.append(f"unknown label {text!r}; expected {expected}")
-    return labels, wrong
