@@ -70,11 +70,13 @@ class Provenance:
 class StoredModel:
     """A model folder's content: what scores, and where it comes from.
 
+    runtime : what computes it here, by its name in `Backend`; empty for a linear model.
     runtimes : name of each exported runtime → what its export measured.
     """
 
     scorer: Scorer
     provenance: Provenance
+    runtime: str
     runtimes: Mapping[str, Mapping[str, Any]]
 
 
@@ -122,7 +124,7 @@ def read_model(folder: Path, backend: Backend = Backend()) -> StoredModel:
             f"expected the golden predictions of its manifest; {opened.remedy}"
         )
         raise InputError(msg)
-    return StoredModel(scorer, provenance, manifest.get("runtimes", {}))
+    return StoredModel(scorer, provenance, opened.runtime, manifest.get("runtimes", {}))
 
 
 def read_taxonomy(folder: Path) -> Taxonomy:

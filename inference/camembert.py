@@ -135,7 +135,7 @@ def _read(
     cutter = WindowCutter(tokenizer, own["max_length"], own["context"])
     model = CamembertModel(taxonomy, cutter, runtime, own["padding"])
     # bfloat16 on one side, perhaps, and float32 on the other
-    return Opened(model, golden, 0.05, remedy)
+    return Opened(model, golden, 0.05, remedy, name)
 
 
 def _fastest(exported: Mapping[str, Any]) -> str:

@@ -30,12 +30,14 @@ class Opened:
     """A model, what it gave for the golden texts where it was written, and how near it must be.
 
     remedy : what to do where it is not.
+    runtime : the name of what computes an encoder; empty for a model that has no choice.
     """
 
     model: ParagraphModel
     golden: list[list[float]]
     tolerance: float
     remedy: str
+    runtime: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -447,6 +447,25 @@ def test_lower_layers_learn_slower_or_not_at_all(encoder, taxonomy, recipe):
     assert not any("layer.1." in name or "classifier" in name for name in still)
 
 
+@pytest.mark.parametrize(
+    ("architecture", "settings", "shared"),
+    [
+        ("mpnet", {}, "relative_attention_bias"),
+        ("deberta-v2", {"conv_kernel_size": 3, "relative_attention": True}, ".conv."),
+    ],
+)
+def test_what_serves_every_layer_is_frozen_with_the_embeddings(
+    corpus, taxonomy, recipe, tmp_path, architecture, settings, shared
+):
+    write_tiny_encoder(tmp_path, corpus.texts[:200], architecture=architecture, **settings)
+    model = open_encoder(str(tmp_path), taxonomy).model
+    parameter_groups(model, replace(recipe, frozen_layers=1))
+    learns = {name: p.requires_grad for name, p in model.named_parameters()}
+    assert {yes for name, yes in learns.items() if shared in name} == {False}
+    above = [name for name in learns if "classifier" in name or "pooler" in name]
+    assert above and all(learns[name] for name in above)
+
+
 @pytest.mark.parametrize("when", [True, False])
 def test_attention_is_plain_within_and_as_before_afterwards(encoder, taxonomy, when):
     model = open_encoder(str(encoder), taxonomy).model

@@ -340,6 +340,11 @@ def test_evaluate_refits_an_encoder_and_scores_with_the_runtime_it_is_told(
         patched.setattr(type(EXPORTED["onnx"]), "open", noted)
         run("--runtime", "onnx", "--no-robustness")
     assert opened == ["model.onnx"]
+    told = CliRunner().invoke(
+        evaluate_command,
+        [str(folder), str(toy_csv), "--runtime", "onnx", "--no-robustness", "--format", "table"],
+    )
+    assert "model, computed by onnx: 80 paragraphs" in " ".join(told.stdout.split())
 
 
 def test_an_exported_encoder_teaches_a_student(folder, toy_csv, tmp_path):

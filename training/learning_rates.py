@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from training.camembert import CamembertRecipe
 
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
-# The second is DeBERTa's norm of its relative positions.
-_EMBEDDING = re.compile(r"embedding|\.encoder\.LayerNorm\.")
+_ABOVE = re.compile(r"pool|final")  # what an encoder has above its layers, as its norm or pooler
 
 
 def parameter_groups(encoder: Any, recipe: CamembertRecipe) -> list[dict[str, Any]]:
@@ -33,11 +32,13 @@ def parameter_groups(encoder: Any, recipe: CamembertRecipe) -> list[dict[str, An
             f"add --layer-decay 1 --freeze-layers {min(recipe.frozen_layers, n_layers)}"
         )
         raise InputError(msg)
+    body = f"{encoder.base_model_prefix}."
     groups: dict[tuple[int, bool], list[Any]] = {}
     for name, parameter in encoder.named_parameters():
         found = _LAYER.search(name)
-        # 0 for embeddings, 1 to n for layers, n + 1 for the head
-        depth = int(found[1]) + 1 if found else 0 if _EMBEDDING.search(name) else n_layers + 1
+        # 0 for embeddings and all else that serves every layer, 1 to n for layers, n + 1 above
+        below = name.startswith(body) and not _ABOVE.search(name)
+        depth = int(found[1]) + 1 if found else 0 if below else n_layers + 1
         if depth <= recipe.frozen_layers and recipe.frozen_layers:
             parameter.requires_grad_(requires_grad=False)
             continue

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from training.commands.options import PATH, format_option, stored_model, wants_json
+from training.commands.options import PATH, format_option, in_words, stored_model, wants_json
 from training.compare import LEVEL, Comparison, Difference, compare
 from training.corpus import LabelledCorpus
 from training.designs import fixed_split
@@ -37,7 +37,7 @@ def command(a: Path, b: Path, corpus: Path, format_: str | None) -> None:
         print(json.dumps({"design": design.to_dict(), **found.to_dict()}, ensure_ascii=False))
         return
     told = [
-        f"A is {a}, B is {b}: {measured_in_words(found, design)}",
+        f"A is {in_words(a, one)}; B is {in_words(b, other)}: {measured_in_words(found, design)}",
         *(f"{axis}, macro-F1: {_sentence(own)}" for axis, own in found.macro_f1.items()),
     ]
     print_sections(told, [_section(found)])

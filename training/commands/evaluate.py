@@ -15,7 +15,7 @@ from inference.errors import InputError
 from inference.model_kind import Backend
 from inference.taxonomy import Taxonomy
 from training.annotations import Annotations, annotations_beside, read_annotations
-from training.commands.options import PATH, stored_model, wants_json
+from training.commands.options import PATH, in_words, stored_model, wants_json
 from training.commands.terminal import progress, say
 from training.corpus import LabelledCorpus
 from training.designs import Design, cross_validation, fixed_split, leave_out, past_and_later
@@ -153,11 +153,11 @@ def command(
         from training.report_page import page
 
         with destination(None) as file:
-            file.write(page(report, str(model), curve).encode())
+            file.write(page(report, in_words(model, stored), curve).encode())
     elif wants_json(format_):
         print(json.dumps(report.to_dict(), ensure_ascii=False))
     else:
-        print_sections(preface(report, str(model)), sections(report))
+        print_sections(preface(report, in_words(model, stored)), sections(report))
 
 
 def _design(

@@ -36,6 +36,11 @@ def stored_model(path: Path, backend: Backend = Backend()) -> StoredModel:
     return read_model(DEFAULT_MODEL if str(path) == "default" else path, backend)
 
 
+def in_words(path: Path, stored: StoredModel) -> str:
+    """A model by its folder and, where there is a choice, what computes it."""
+    return f"{path}, computed by {stored.runtime}" if stored.runtime else str(path)
+
+
 def wants_json(format_: str | None) -> bool:
     """Whether standard output gets JSON, given what `--format` said."""
     return (format_ or ("table" if sys.stdout.isatty() else "json")) == "json"
