@@ -399,6 +399,17 @@ def test_an_encoder_is_known_by_its_weights_wherever_it_lies(
         asked.learn(few, lambda _: None, untracked)
 
 
+def test_a_checkpoint_in_bfloat16_opens(encoder, taxonomy, tmp_path):
+    shutil.copytree(encoder, tmp_path / "half")
+    whole = AutoModelForSequenceClassification.from_pretrained(encoder)
+    whole.to(torch.bfloat16).save_pretrained(tmp_path / "half")
+    opened = open_encoder(str(tmp_path / "half"), taxonomy)
+    assert opened.digest != open_encoder(str(encoder), taxonomy).digest
+    assert (
+        next(TorchRuntime(opened.model, reduced=False).encoder.parameters()).dtype == torch.float32
+    )
+
+
 def test_a_taxonomy_of_one_axis_is_learned(short):
     few, recipe = short
     tones = Taxonomy(few.taxonomy.axes[1:])

@@ -238,6 +238,7 @@ def test_evaluate_refuses_what_it_cannot_measure(small_csv, tmp_path):
 
     assert "--cv and --time: expected one design at a time" in told("--cv", "3", "--time")
     assert "no row marked test" in told("--split", "test")
+    assert "--encoder is for a refit" in told("--encoder", "almanach/camembert-base")
     assert "no column date or year" in told("--time")
     assert "no column 'source'" in told("--leave-out", "source")
     (tmp_path / "taken").write_text("x")

@@ -149,11 +149,14 @@ def _not_opened(name: str, error: Exception) -> InputError:
 
 def _digest(model: Any, body: str, fresh: set[str]) -> str:
     """Of the weights below `body`, but for those that are `fresh` and differ by the seed."""
+    import torch
+
     found = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
         if name.startswith(body) and name not in fresh:
             found.update(f"{name} {tuple(weight.shape)} ".encode())
-            found.update(weight.contiguous().view(-1).numpy())
+            # As bytes, since NumPy has no bfloat16.
+            found.update(weight.contiguous().view(-1).view(torch.uint8).numpy())
     return found.hexdigest()
 
 

