@@ -19,6 +19,7 @@ from training.corpus import LabelledCorpus
 from training.designs import cross_validation, fixed_split
 from training.evaluate import evaluate
 from training.figure_style import image
+from training.learning_check import NothingLearnedError
 from training.learning_curve import Point, learning_curve
 from training.measured import Measured
 from training.refit import recipe_of
@@ -149,9 +150,18 @@ def test_the_learning_curve_grows_to_all_training_articles(few, recipe):
     said = []
     curve = learning_curve(recipe, fixed_split(few), said.append)
     assert [point.n_articles for point in curve] == [20, 30, 40]
-    assert "left out 25% of the articles: label(s) with too few" in said[0]
+    assert "25% of the articles left out: label(s) with too few" in " ".join(said)
     assert curve[-1].n_texts == (few.table["split"] == "train").sum()
     assert all(0 < point.macro_f1["topic"].value < 1 for point in curve)
+
+
+def test_a_curve_of_which_nothing_is_left_says_why(few):
+    class Stuck:
+        def learn(self, corpus, report, track):
+            raise NothingLearnedError("it guesses")
+
+    with pytest.raises(InputError, match="100% of the articles left out: it guesses"):
+        learning_curve(Stuck(), fixed_split(few))
 
 
 class Tags(HTMLParser):

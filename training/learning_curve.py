@@ -39,8 +39,8 @@ def learning_curve(
 
     The smaller training sides are drawn by article, passages each by itself, and lie in the
     larger ones. Each fit is calibrated, as `fit` does it.
-    A side with a label in fewer than two articles is left out; raises InputError if it is the
-    largest, too.
+    A side with a label in fewer than two articles is left out, and so is one from which an
+    encoder learns nothing; raises InputError where that leaves none.
     """
     corpus, (part,) = design.corpus, design.parts
     ids = corpus.article_ids.astype(str)
@@ -55,18 +55,17 @@ def learning_curve(
     sides = {f"{share:.0%} of the articles": part.train & (place < share) for share in SHARES}
     measured = corpus.where(part.test)
     bootstrap = sample_and_draws(measured.article_ids)
-    points, last = [], list(sides.values())[-1]
+    points, left_out = [], ""
     for name, fitted in sides.items():
         side = corpus.where(fitted)
-        try:
-            check_examples(side, LEAST_EXAMPLES, f"{name}: ")
-        except InputError as error:
-            if fitted is last:
-                raise
-            report(f"learning curve: left out {error}")
-            continue
         report(f"learning curve: fitting the recipe on {name}")
-        scorer = train(recipe, side, report, track).scorer
+        try:
+            check_examples(side, LEAST_EXAMPLES)
+            scorer = train(recipe, side, report, track).scorer
+        except InputError as error:
+            left_out = f"{name} left out: {error}"
+            report(f"learning curve: {left_out}")
+            continue
         f1 = Counts.of(predict(scorer, measured), bootstrap).f1
         macro = {
             axis.name: Measured.of(f1[:, span].mean(axis=1))
@@ -74,4 +73,6 @@ def learning_curve(
         }
         n_articles = len(np.unique(ids[fitted & ~passage]))
         points.append(Point(n_articles, int(fitted.sum()), macro))
+    if not points:
+        raise InputError(left_out)
     return tuple(points)

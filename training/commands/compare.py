@@ -38,6 +38,7 @@ def command(a: Path, b: Path, corpus: Path, format_: str | None) -> None:
         return
     told = [
         f"A is {in_words(a, one)}; B is {in_words(b, other)}: {measured_in_words(found, design)}",
+        *([design.caveat] if design.caveat else []),
         *(f"{axis}, macro-F1: {_sentence(own)}" for axis, own in found.macro_f1.items()),
     ]
     print_sections(told, [_section(found)])
