@@ -113,7 +113,7 @@ def _read(
     folder: Path, taxonomy: Taxonomy, manifest: Mapping[str, Any], backend: Backend
 ) -> Opened:
     own, exported = manifest["encoder"], manifest["runtimes"]
-    name = backend.runtime or (_fastest(exported) if backend.device is None else "torch")
+    name = backend.runtime or (_preferred(exported) if backend.device is None else "torch")
     if name != "torch" and name not in exported:
         there = ", ".join(("torch", *exported))
         msg = f"{folder}: runtime {name!r} is not here; found {there}; posture-train export adds it"
@@ -138,8 +138,11 @@ def _read(
     return Opened(model, golden, 0.05, remedy, name)
 
 
-def _fastest(exported: Mapping[str, Any]) -> str:
-    """The fastest exported runtime whose library is installed; torch where there is none."""
+def _preferred(exported: Mapping[str, Any]) -> str:
+    """The first exported runtime whose library is installed; torch where there is none.
+
+    Even where torch has a GPU, which only torch itself could tell, after seconds of loading.
+    """
     there = [name for name in EXPORTED if name in exported]
     usable = [name for name in there if is_installed(EXPORTED[name].library)]
     if usable or not there or is_installed("torch"):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Backend:
     """What an encoder is computed with; a linear model takes neither.
 
-    runtime : "torch", or the name of an exported one; None means the fastest exported one whose
-        library is installed, else torch.
+    runtime : "torch", or the name of an exported one; None means the first of the exported ones
+        (in the order of `runtimes.EXPORTED`) whose library is installed, else torch.
     device : for torch, as it names them; None means a GPU if there is one, else the processor.
     """
 

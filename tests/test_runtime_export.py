@@ -168,7 +168,7 @@ def test_the_manifest_says_what_each_export_changed(folder):
         assert change <= (0.1 if name.endswith("int8") else MOST_F1_CHANGE)
 
 
-def test_the_fastest_that_is_installed_is_used(folder, monkeypatch):
+def test_the_first_that_is_installed_is_used(folder, monkeypatch):
     used = type(load(folder).model.runtime).__name__
     assert used == "OpenvinoRuntime"
     monkeypatch.setattr("inference.camembert.is_installed", lambda name: name == "onnxruntime")
