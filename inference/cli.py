@@ -34,7 +34,9 @@ _model_option = click.option(
 runtime_option = click.option(
     "--runtime", help="Of an encoder: torch, or one that posture-train export added."
 )
-device_option = click.option("--device", help="For an encoder in torch: cpu, cuda, mps…")
+device_option = click.option(
+    "--device", help="Compute an encoder with torch on cpu, cuda, mps…, not with what was exported."
+)
 
 
 @posture.command()

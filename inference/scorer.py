@@ -172,7 +172,7 @@ def load(
 ) -> Scorer:
     """Open a model folder; None means the model shipped inside the package.
 
-    runtime, device : what an encoder is computed with; see `inference.artefact.Backend`.
+    runtime, device : what an encoder is computed with; see `inference.model_kind.Backend`.
 
     Raises InputError for a folder that is damaged, tampered with or of a newer format.
     """
