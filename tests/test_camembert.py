@@ -1,6 +1,7 @@
 """CamemBERT from fine-tuning to folder, on an encoder made here: contract, resuming, refusals."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -29,13 +30,16 @@ from training.camembert import CamembertRecipe
 from training.checkpoint import Checkpoint
 from training.cli import posture_train
 from training.corpus import LabelledCorpus
+from training.designs import cross_validation, fixed_split
 from training.encoder import open_encoder
 from training.encoder_loss import EncoderLoss, label_weights
 from training.fine_tuning import Best, FineTuning, SliceScores
 from training.fit import fit
 from training.learning_check import NothingLearnedError, check_learned
+from training.learning_curve import learning_curve
 from training.learning_rates import parameter_groups, rate_share
 from training.recipe import untracked
+from training.refit import refit
 
 LONG = " ".join(f"La frégate {i} appareille." for i in range(120))
 ODD = ["", "…", "a", LONG, "ÇÀ ET LÀ", "Привет мир", "中国", "le la les"]
@@ -191,7 +195,7 @@ def test_a_run_is_not_resumed_with_other_options(short, tmp_path):
     with pytest.raises(InputError, match="no whole checkpoint of this version"):
         replace(own, resume=True).learn(few, lambda _: None, untracked)
     Checkpoint(tmp_path / "c", "another").save({})
-    with pytest.raises(InputError, match="had another corpus or other options"):
+    with pytest.raises(InputError, match="had another corpus, encoder or options"):
         replace(own, resume=True).learn(few, lambda _: None, untracked)
 
 
@@ -349,14 +353,13 @@ def test_a_seed_whose_loss_is_no_number_is_left_out(short, monkeypatch, tmp_path
 
     def second_diverges(self, number, *given):
         if number == 1:
-            msg = "the loss is nan"
-            raise NothingLearnedError(msg)
+            raise NothingLearnedError("the loss is nan", "lower it")
         return once(self, number, *given)
 
     monkeypatch.setattr(FineTuning, "_train_once", second_diverges)
     said = []
     learned = own.learn(few, said.append, untracked)
-    assert "  seed 2 is left out: the loss is nan" in said
+    assert any(line.startswith("  seed 2 is left out: the loss is nan") for line in said)
     assert len(learned.training["seed_macro_f1"]) == 2
     again = replace(own, resume=True).learn(few, lambda _: None, untracked)
     assert np.array_equal(again.probabilities, learned.probabilities)
@@ -408,6 +411,39 @@ def test_a_checkpoint_in_bfloat16_opens(encoder, taxonomy, tmp_path):
     assert (
         next(TorchRuntime(opened.model, reduced=False).encoder.parameters()).dtype == torch.float32
     )
+
+
+def test_a_learning_curve_of_an_encoder_leaves_out_what_is_not_learned(short, monkeypatch):
+    few, recipe = short
+    table = few.table.assign(split=np.where(few.article_ids == few.article_ids[0], "test", "train"))
+    design = fixed_split(replace(few, table=table))
+    sizes = []
+
+    def check(found, kept, shares):
+        sizes.append(len(kept))
+        if len(sizes) == 1:
+            raise NothingLearnedError("it guesses", "more epochs")
+
+    monkeypatch.setattr(recipe_module, "check_learned", check)
+    said = []
+    curve = learning_curve(replace(recipe, epochs=1), design, said.append)
+    tried = sum("fitting the recipe on" in line for line in said)
+    assert tried == 4 and len(curve) == len(sizes) - 1 >= 2
+    assert any("left out: it guesses" in line for line in said)
+
+
+def test_a_part_from_which_nothing_is_learned_is_named(short, monkeypatch):
+    few, recipe = short
+
+    def check(found, kept, shares):
+        raise NothingLearnedError("it guesses", "more --epochs")
+
+    monkeypatch.setattr(recipe_module, "check_learned", check)
+    design = cross_validation(few, 2)
+    with pytest.raises(
+        InputError, match=r"fold 1: it guesses; the recipe cannot be .*--split test$"
+    ):
+        refit(replace(recipe, epochs=1), design.corpus, design.parts)
 
 
 def test_a_taxonomy_of_one_axis_is_learned(short):
@@ -463,6 +499,7 @@ def test_lower_layers_learn_slower_or_not_at_all(encoder, taxonomy, recipe):
     [
         ("mpnet", {}, "relative_attention_bias"),
         ("deberta-v2", {"conv_kernel_size": 3, "relative_attention": True}, ".conv."),
+        ("modernbert", {"cls_token_id": 0, "sep_token_id": 2}, ".embeddings."),
     ],
 )
 def test_what_serves_every_layer_is_frozen_with_the_embeddings(
@@ -473,7 +510,7 @@ def test_what_serves_every_layer_is_frozen_with_the_embeddings(
     parameter_groups(model, replace(recipe, frozen_layers=1))
     learns = {name: p.requires_grad for name, p in model.named_parameters()}
     assert {yes for name, yes in learns.items() if shared in name} == {False}
-    above = [name for name in learns if "classifier" in name or "pooler" in name]
+    above = [name for name in learns if re.search("classifier|pooler|final_norm", name)]
     assert above and all(learns[name] for name in above)
 
 
@@ -507,7 +544,7 @@ def test_dropout_of_the_attention_is_seen_under_both_its_names():
 def test_the_card_says_what_exchanged_countries_change_beside_the_linear_none(written):
     card = (written / "card.md").read_text()
     assert "| countries exchanged |" in card
-    assert "With the countries exchanged a linear model changes no label" in card
+    assert "With the countries exchanged the embedded linear model changes no label" in card
 
 
 @pytest.mark.parametrize("architecture", ["mpnet", "xlm-roberta-xl", "bert", "deberta-v2"])

@@ -158,7 +158,7 @@ def test_the_learning_curve_grows_to_all_training_articles(few, recipe):
 def test_a_curve_of_which_nothing_is_left_says_why(few):
     class Stuck:
         def learn(self, corpus, report, track):
-            raise NothingLearnedError("it guesses")
+            raise NothingLearnedError("it guesses", "more epochs")
 
     with pytest.raises(InputError, match="100% of the articles left out: it guesses"):
         learning_curve(Stuck(), fixed_split(few))

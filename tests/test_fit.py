@@ -136,3 +136,10 @@ def test_the_fingerprint_does_not_depend_on_where_the_file_lies(small_csv, tmp_p
     moved.write_bytes(small_csv.read_bytes())
     prints = {LabelledCorpus.read(p, taxonomy).fingerprint() for p in (small_csv, moved)}
     assert len(prints) == 1
+
+
+def test_a_fold_without_a_label_in_its_training_texts_is_refused(small_corpus, quick):
+    labels = small_corpus.labels.copy()
+    labels[:, 1] = small_corpus.article_ids == small_corpus.article_ids[0]
+    with pytest.raises(InputError, match=r"without fold \d of 2 none, or all, .*topic.exercises"):
+        quick.folds(replace(small_corpus, labels=labels))

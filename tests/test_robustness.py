@@ -3,6 +3,7 @@
 import pytest
 
 from inference.decode import mend_mojibake
+from training.measured import Measured
 from training.perturbations import (
     first_sentence,
     mojibake,
@@ -11,7 +12,7 @@ from training.perturbations import (
     without_accents,
 )
 from training.predictions import predict
-from training.robustness import robustness
+from training.robustness import beside_linear, robustness
 
 
 def test_each_change_does_what_it_says():
@@ -62,3 +63,9 @@ def test_flips_of_the_shipped_model(scorer, corpus):
         for axis, own in flips.labels.items():
             shares = [one.value for one in own.values()]
             assert max(shares) <= flips.axes[axis].value + 1e-9 <= sum(shares) + 2e-9
+
+
+def test_flips_of_exchanged_countries_stand_beside_the_embedded_models_none():
+    some, none = Measured(0.02, 0.0, 0.05), Measured(0.0, 0.0, 0.0)
+    assert "the embedded linear model changes no label" in beside_linear({"a": none, "b": some})
+    assert beside_linear({"a": none, "b": none}) == ""

@@ -106,6 +106,14 @@ def test_a_runtime_gives_the_probabilities_of_torch(folder, toy, name):
     assert difference.max() < (0.1 if name.endswith("int8") else 1e-5)
 
 
+@pytest.mark.parametrize(
+    ("name", "mark"), [("onnx", b"DynamicQuantizeLinear"), ("openvino", b"FakeQuantize")]
+)
+def test_eight_bits_are_in_the_file_of_that_name_alone(folder, name, mark):
+    assert mark in (folder / EXPORTED[f"{name}-int8"].file).read_bytes()
+    assert mark not in (folder / EXPORTED[name].file).read_bytes()
+
+
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
 def test_rows_do_not_depend_on_neighbours_or_padding(folder, toy, name):
     model = load(folder, runtime=name).model
@@ -326,6 +334,7 @@ def test_evaluate_refits_an_encoder_and_scores_with_the_runtime_it_is_told(
         # Of half the articles not all topics are learned, which is not asked here.
         patched.setattr("training.camembert.check_learned", lambda *_: None)
         found = run("--cv", "2", "--encoder", encoder, "--device", "cpu")
+    assert "runtime" not in found
     assert rates == [(_FIT["learning_rate"], _FIT["epochs"], encoder)] * 2
     f1 = {name: own["macro_f1"]["tone"] for name, own in found["systems"].items()}
     assert f1["model"] > f1["majority"] + 0.2
@@ -340,10 +349,11 @@ def test_evaluate_refits_an_encoder_and_scores_with_the_runtime_it_is_told(
         patched.setattr(type(EXPORTED["onnx"]), "open", noted)
         run("--runtime", "onnx", "--no-robustness")
     assert opened == ["model.onnx"]
-    told = CliRunner().invoke(
-        evaluate_command,
-        [str(folder), str(toy_csv), "--runtime", "onnx", "--no-robustness", "--format", "table"],
-    )
+    words = [str(folder), str(toy_csv), "--runtime", "onnx", "--no-robustness"]
+    assert json.loads(CliRunner().invoke(evaluate_command, words).stdout)["runtime"] == "onnx"
+    refused = CliRunner().invoke(evaluate_command, [*words, "--cv", "2"])
+    assert "--runtime is for the model as it stands" in str(refused.exception)
+    told = CliRunner().invoke(evaluate_command, [*words, "--format", "table"])
     assert "model, computed by onnx: 80 paragraphs" in " ".join(told.stdout.split())
 
 

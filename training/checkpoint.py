@@ -70,8 +70,8 @@ class Checkpoint:
             raise InputError(msg) from error
         if state["run"] != self.run:
             msg = (
-                f"{self.path}: the interrupted run had another corpus or other options; give those "
-                "again, or delete the file to begin anew"
+                f"{self.path}: the interrupted run had another corpus, encoder or options; give "
+                "those again, or delete the file to begin anew"
             )
             raise InputError(msg)
         return state

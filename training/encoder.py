@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _TOKENIZER = "tokenizer.json"
 _LEAST_CHARACTERS = 1.5  # a token, on average; French words give three or four, letters one
 _MOST_UNKNOWN = 0.1
-_SANE_LENGTH = 1_000_000  # transformers writes 1e30 where no length is set
 
 
 @dataclass(frozen=True, slots=True)

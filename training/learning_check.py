@@ -15,21 +15,26 @@ if TYPE_CHECKING:
     from training.corpus import LabelledCorpus
 
 
+_LEAST_SHARE = 0.01  # of a label that was never seen, or always: a guesser would not be certain
 _LESS = 0.95  # of the loss of guessing: a guesser's own shares are a little off, either way
 
 
 class NothingLearnedError(InputError):
-    """A run that must not become a model: its loss is no number, or it only guesses."""
+    """A run that must not become a model: its loss is no number, or it only guesses.
+
+    reason : why. advice : what to do where a model was to be fitted.
+    """
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(f"{reason}; nothing was written; {advice}")
+        self.reason = reason
 
 
 def check_finite(loss: float, learning_rate: float) -> None:
     """Raise NothingLearnedError for a loss that is no number."""
     if not np.isfinite(loss):
-        msg = (
-            f"the loss is {loss}; nothing was written; try a lower --learning-rate than "
-            f"{learning_rate:g}"
-        )
-        raise NothingLearnedError(msg)
+        advice = f"try a lower --learning-rate than {learning_rate:g}"
+        raise NothingLearnedError(f"the loss is {loss}", advice)
 
 
 def plain_decision(found: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np.bool_]:
@@ -56,7 +61,7 @@ def unlearned(
     shares : (n_columns,), of the labels among the texts that were learned from; those of the slice
         itself would be an oracle's where it is small.
     """
-    constant = np.tile(shares, (len(kept), 1))
+    constant = np.tile(np.clip(shares, _LEAST_SHARE, 1 - _LEAST_SHARE), (len(kept), 1))
     applies = plain_decision(found, kept.taxonomy)
     result = {}
     for axis, span in kept.taxonomy.spans():
@@ -83,17 +88,14 @@ def check_learned(
     Raises NothingLearnedError.
     """
     if not np.isfinite(found).all():
-        msg = (
-            "the encoder's probabilities are no numbers; nothing was written; lower --learning-rate"
-        )
-        raise NothingLearnedError(msg)
+        reason = "the encoder's probabilities are no numbers"
+        raise NothingLearnedError(reason, "try a lower --learning-rate")
     for axis, reason in unlearned(found, kept, shares).items():
-        msg = (
-            f"the encoder did not learn {axis}: {reason}; nothing was written; where the losses "
-            "above rose or jumped try a lower --learning-rate, where they hardly moved a higher "
-            "one or more --epochs, else more labels or another --encoder"
+        advice = (
+            "where the losses above rose or jumped try a lower --learning-rate, where they hardly "
+            "moved a higher one or more --epochs, else more labels or another --encoder"
         )
-        raise NothingLearnedError(msg)
+        raise NothingLearnedError(f"the encoder did not learn {axis}: {reason}", advice)
 
 
 def cross_entropy(found: NDArray[np.float64], label: NDArray[np.bool_], axis: Axis) -> float:

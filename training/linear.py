@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from inference.errors import InputError
 from training.calibrate import calibrated
 from training.corpus import LabelledCorpus
 from training.folds import article_folds
@@ -61,9 +62,23 @@ class LinearRecipe:
         return
 
     def folds(self, train: LabelledCorpus) -> NDArray[np.int64]:
-        """The fold of each row, as in `article_folds`."""
+        """The fold of each row, as in `article_folds`.
+
+        Raises InputError where a fold's other texts lack a label, or all carry it.
+        """
         n_articles = train.table.loc[~train.table["passage"], "article_id"].nunique()
-        return article_folds(train, min(self.n_folds, n_articles), self.seed)
+        folds = article_folds(train, min(self.n_folds, n_articles), self.seed)
+        for fold in range(int(folds.max()) + 1):
+            fitted = train.labels[folds != fold]
+            carried = zip(train.taxonomy.column_names, fitted.sum(axis=0).tolist(), strict=True)
+            if bad := [name for name, n in carried if n in (0, len(fitted))]:
+                msg = (
+                    f"without fold {fold + 1} of {int(folds.max()) + 1} none, or all, of "
+                    f"{len(fitted)} training texts carry {', '.join(bad)}; expected both kinds in "
+                    "several articles; label more articles"
+                )
+                raise InputError(msg)
+        return folds
 
     def learn(self, train: LabelledCorpus, report: Report, track: Track) -> Learned:
         """Choose a setting by cross-validation, and fit it on all of `train`."""

@@ -11,6 +11,7 @@ from training.baselines import baselines
 from training.camembert import CamembertRecipe
 from training.corpus import LabelledCorpus
 from training.designs import Part
+from training.learning_check import NothingLearnedError
 from training.linear import LinearRecipe
 from training.predictions import Predictions, predict
 from training.recipe import Recipe, Report, Track, untracked
@@ -84,6 +85,14 @@ def refit(
     for part in parts:
         report(f"{part.name}: fitting the recipe on {int(part.train.sum())} texts")
         seen, measured = corpus.where(part.train), corpus.where(part.test)
-        own = predict(train(recipe, seen, report, track).scorer, measured)
+        try:
+            scorer = train(recipe, seen, report, track).scorer
+        except NothingLearnedError as error:
+            msg = (
+                f"{part.name}: {error.reason}; the recipe cannot be measured on this part; "
+                "measure the model as it stands, with --split test"
+            )
+            raise InputError(msg) from error
+        own = predict(scorer, measured)
         found.append({"model": own, **baselines(seen, measured)})
     return found

@@ -32,15 +32,15 @@ class Flips:
 
 
 def beside_linear(flips: Mapping[str, Measured]) -> str:
-    """What stands beside flips under exchanged countries: a linear model has none of them.
+    """What stands beside flips under exchanged countries: the embedded model's 0, which tests hold.
 
-    flips : axis → share. Empty where they are none either; the tests measure the linear 0.
+    flips : axis → share. Empty where they are none either.
     """
     if all(not share.value for share in flips.values()):
         return ""
     return (
-        "With the countries exchanged a linear model changes no label: it reads every state's name "
-        "as one and the same word."
+        "With the countries exchanged the embedded linear model changes no label of its test "
+        "articles: it reads every state's name as one and the same word."
     )
 
 

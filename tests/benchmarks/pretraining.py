@@ -59,9 +59,13 @@ def main(encoder: Path, corpus_path: Path, rates: Sequence[float]) -> None:
 
         # What has learned too little for a model is measured here all the same.
         with mock.patch("training.camembert.check_learned", noted):
-            scorer = train(recipe, corpus.split("train")).scorer
-        axes = score(predict(scorer, corpus.split("test"))).axes
-        f1 = " | ".join(str(own.macro.f1) for own in axes.values())
+            try:
+                scorer = train(recipe, corpus.split("train")).scorer
+            except NothingLearnedError as error:  # its loss is no number
+                f1 = f"{error.reason} | "
+            else:
+                axes = score(predict(scorer, corpus.split("test"))).axes
+                f1 = " | ".join(str(own.macro.f1) for own in axes.values())
         minutes = (time.perf_counter() - start) / 60
         print(f"| {name}{refused} | {f1} | {minutes:.1f} |", flush=True)
 

@@ -34,7 +34,9 @@ def command(a: Path, b: Path, corpus: Path, format_: str | None) -> None:
     design = fixed_split(labelled, one.provenance)
     found = compare(*(predict(own.scorer, design.measured) for own in (one, other)))
     if wants_json(format_):
-        print(json.dumps({"design": design.to_dict(), **found.to_dict()}, ensure_ascii=False))
+        runtimes = {"A": one.runtime, "B": other.runtime}
+        content = {"design": design.to_dict(), "runtimes": runtimes, **found.to_dict()}
+        print(json.dumps(content, ensure_ascii=False))
         return
     told = [
         f"A is {in_words(a, one)}; B is {in_words(b, other)}: {measured_in_words(found, design)}",

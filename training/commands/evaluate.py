@@ -57,7 +57,7 @@ from training.report_terminal import print_sections
 @click.option(
     "--encoder",
     help="Where the encoder is that MODEL was fine-tuned from, to refit it: a local folder, or a "
-    "name on the hub.  [default: the name that `fit` was given]",
+    "name on the hub. Needed where `fit` was given a folder.  [default: its name on the hub]",
 )
 @runtime_option
 @device_option
@@ -124,6 +124,9 @@ def command(
             "--encoder is for a refit; add --cv, --time, --leave-out or --figures, or leave it out"
         )
         raise InputError(msg)
+    if runtime is not None and (n_folds or by_time or column):
+        msg = "--runtime is for the model as it stands; a refit is computed by torch; leave it out"
+        raise InputError(msg)
     if figures is not None:
         _check_figures(figures)
     stored = stored_model(model, Backend(runtime, device))
@@ -154,15 +157,17 @@ def command(
         curve = _learning_curve(recipe, design)
         write(draw(report, curve), figures)
         say(f"wrote the figures to {figures}")
+    name = str(model) if design.refits else in_words(model, stored)
     if format_ == "html":
         from training.report_page import page
 
         with destination(None) as file:
-            file.write(page(report, in_words(model, stored), curve).encode())
+            file.write(page(report, name, curve).encode())
     elif wants_json(format_):
-        print(json.dumps(report.to_dict(), ensure_ascii=False))
+        computed = {} if design.refits else {"runtime": stored.runtime}
+        print(json.dumps(report.to_dict() | computed, ensure_ascii=False))
     else:
-        print_sections(preface(report, in_words(model, stored)), sections(report))
+        print_sections(preface(report, name), sections(report))
 
 
 def _design(
