@@ -18,8 +18,9 @@ from inference.tables import Ids, articles_of_rows, read_rows
 from inference.writers import WRITERS
 from training.archive import ScoredArchive
 from training.cli import posture_train
+from training.corrected_share import FEW_ARTICLES, TOO_FEW_ARTICLES
 from training.cross_fit import archive_texts, cross_fit
-from training.estimate import FEW_ARTICLES, TOO_FEW_ARTICLES, estimate
+from training.estimate import estimate
 from training.labelled_sample import LabelledSample
 from training.sample import draw_sample, inclusion_by_doubt
 from training.series_figure import Event, draw_series, read_events, write_series

@@ -1,40 +1,6 @@
-"""Shares of an archive that may be published: the model's, corrected by a labelled sample.
+"""Shares of an archive that may be published, over all of it and by group.
 
-With f the model's probability of a label, y the label, w = 1 / π the inverse of a paragraph's
-chance of being in the sample S, N the paragraphs of the archive (or of one group of it) and W the
-sum of w over S:
-
-    θ(λ) = λ/N Σ f_i + 1/W Σ_S w_i (y_i - λ f_i)
-
-λ = 1 is the difference estimator (Särndal, Swensson and Wretman 1992, Model Assisted Survey
-Sampling, chapter 6), which is design-based supervised learning (DSL: Egami, Hinck, Stewart and Wei
-2023, Using Imperfect Surrogates for Downstream Inference, NeurIPS 36) and, at equal chances,
-prediction-powered inference (PPI: Angelopoulos, Bates, Fannjiang, Jordan and Zrnic 2023, Science
-382). They divide by N where we divide by W. The two are the same at equal chances over a whole
-archive; elsewhere W takes out the luck by which a sample, or a group's part of it, came out large
-or small (Hájek's estimator; Särndal et al., section 5.7). λ = 0 is the labelled sample alone, in
-its classical form.
-
-λ is what gives the smallest variance, within 0 to 1 (PPI++: Angelopoulos, Duchi and Zrnic 2023,
-arXiv 2311.01453), so the corrected share never has a larger standard error than the labelled
-sample alone. So tuned it is the regression estimator of survey sampling (Särndal et al., ch. 6).
-
-Variance by article, since paragraphs of an article are alike: with m articles that have a label,
-
-    V = m/(m - 1) Σ_a z_a²
-    z_a = Σ_{i in a} [λ (f_i - mean f)/N + 1{i in S} w_i (e_i - weighted mean of e)/W],  e = y - λ f
-
-the sandwich of per-article sums of what DSL calls pseudo-outcomes, and the variance between
-clusters drawn with replacement (Särndal et al., chapter 4). The archive's articles stand for the
-stream they come from; beside a large archive that makes no difference. Draws in strata or in steps
-along a list vary somewhat less than this says, so that their intervals are on the safe side.
-
-The interval is Wilson's with t quantiles of m - 1 degrees of freedom. Its number of observations is
-that of a simple random sample which would give variance V at the classical share (the effective
-sample size; Franco, Little, Louis and Slud 2019, Journal of Survey Statistics and Methodology 7).
-So it stays within 0 to 1 and holds for rare labels, where a symmetric one does not.
-
-The scores must come from a model that has not seen the sample's labels; see `training.cross_fit`.
+The method is in `training.corrected_share`.
 """
 
 from __future__ import annotations
@@ -46,17 +12,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from inference.errors import InputError
 from inference.taxonomy import Taxonomy
 from training.archive import ScoredArchive
+from training.corrected_share import (
+    LEVEL,
+    Floats,
+    Ints,
+    Share,
+    Totals,
+    corrected_share,
+    naive_share,
+)
 from training.labelled_sample import LabelledSample
 
-LEVEL = 0.95
-TOO_FEW_ARTICLES = 5  # with fewer labelled articles nothing is estimated
-FEW_ARTICLES = 5  # with the label, or without it: λ cannot be tuned on fewer
 WITHOUT_GROUP = "(none)"
 
 _ISO_DATE = {
@@ -67,22 +37,6 @@ PERIODS = {"month": 7, "year": 4}  # characters of an ISO date
 
 _SHARES = ("corrected", "classical", "counted", "expected")
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A share with its standard error and its 95 % interval, all from 0 to 1.
-
-    standard_error : None of a single article, whose interval is everything.
-    """
-
-    share: float
-    standard_error: float | None
-    low: float
-    high: float
-
 
 @dataclass(frozen=True, slots=True)
 class LabelEstimate:
@@ -91,12 +45,13 @@ class LabelEstimate:
     group : None is the whole archive.
     n_labelled, n_labelled_articles : paragraphs of the sample, and the articles they come from.
     n_with_label : of `n_labelled`, how many carry the label.
-    corrected : the one to publish; None where too few articles are labelled (`TOO_FEW_ARTICLES`).
+    corrected : the one to publish; None where too few articles are labelled
+        (`corrected_share.TOO_FEW_ARTICLES`).
     classical : the labelled sample alone; None likewise.
     counted : share of the model's decisions, and `expected` the mean probability: naive, with
         intervals that leave out the model's errors.
     power : λ, from 0 (the model does not help) to 1; 0 where too few articles have the label, or
-        lack it, to tune it (`FEW_ARTICLES`).
+        lack it, to tune it (`corrected_share.FEW_ARTICLES`).
     """
 
     axis: str
@@ -173,7 +128,7 @@ def estimate(archive: ScoredArchive, sample: LabelledSample, by: str | None = No
     groups, group = _groups(archive, by)
     # A cell is the part of an article that lies in a group; nearly always the whole of it.
     cells, cell = np.unique(group * archive.n_articles + archive.article, return_inverse=True)
-    totals = _Totals.of(archive, sample, rows, weights, cell, len(cells))
+    totals = Totals.of(archive, sample, rows, weights, cell, len(cells))
     whole = totals.by_article(cells % archive.n_articles, archive.n_articles)
     estimates = list(_estimates(whole, archive.taxonomy, None))
     bounds = np.searchsorted(cells // archive.n_articles, np.arange(len(groups) + 1))
@@ -183,70 +138,10 @@ def estimate(archive: ScoredArchive, sample: LabelledSample, by: str | None = No
     return Estimates(archive.taxonomy, by, tuple(estimates))
 
 
-@dataclass(frozen=True, slots=True)
-class _Totals:
-    """Sums over the paragraphs of each cluster, an article or the part of it in a group.
-
-    One row a cluster: n paragraphs, n_s of them in the sample, and their weights w; one column
-    a label: decisions d, probabilities f; and over the sample y, w·y, w·f.
-    """
-
-    n: Floats
-    n_s: Floats
-    w: Floats
-    d: Floats
-    f: Floats
-    y: Floats
-    wy: Floats
-    wf: Floats
-
-    @classmethod
-    def of(
-        cls,
-        archive: ScoredArchive,
-        sample: LabelledSample,
-        rows: Ints,
-        weights: Floats,
-        cluster: Ints,
-        n_clusters: int,
-    ) -> _Totals:
-        def summed(values: NDArray[Any], of: Ints) -> Floats:
-            return np.column_stack([np.bincount(of, column, n_clusters) for column in values.T])
-
-        sampled = cluster[rows]
-        y, f = sample.labels, archive.probabilities[rows]
-        return cls(
-            n=np.bincount(cluster, minlength=n_clusters).astype(np.float64),
-            n_s=np.bincount(sampled, minlength=n_clusters).astype(np.float64),
-            w=np.bincount(sampled, weights, n_clusters).astype(np.float64),
-            d=summed(archive.applies, cluster),
-            f=summed(archive.probabilities, cluster),
-            y=summed(y, sampled),
-            wy=summed(y * weights[:, None], sampled),
-            wf=summed(f * weights[:, None], sampled),
-        )
-
-    def where(self, chosen: slice) -> _Totals:
-        """Some of the clusters."""
-        return _Totals(*(getattr(self, name)[chosen] for name in self.__slots__))
-
-    def by_article(self, article: Ints, n_articles: int) -> _Totals:
-        """Cells put together again, whatever group they lie in."""
-        if len(article) == n_articles:
-            return self
-        sums = []
-        for name in self.__slots__:
-            values = getattr(self, name)
-            total = np.zeros((n_articles, *values.shape[1:]))
-            np.add.at(total, article, values)
-            sums.append(total)
-        return _Totals(*sums)
-
-
-def _estimates(totals: _Totals, taxonomy: Taxonomy, group: str | None) -> Iterator[LabelEstimate]:
+def _estimates(totals: Totals, taxonomy: Taxonomy, group: str | None) -> Iterator[LabelEstimate]:
     for column, name in enumerate(taxonomy.column_names):
         axis, label = name.split(".")
-        corrected, classical, power = _corrected(totals, column)
+        corrected, classical, power = corrected_share(totals, column)
         yield LabelEstimate(
             axis=axis,
             label=label,
@@ -257,71 +152,10 @@ def _estimates(totals: _Totals, taxonomy: Taxonomy, group: str | None) -> Iterat
             n_with_label=int(totals.y[:, column].sum()),
             corrected=corrected,
             classical=classical,
-            counted=_naive(totals.n, totals.d[:, column]),
-            expected=_naive(totals.n, totals.f[:, column]),
+            counted=naive_share(totals.n, totals.d[:, column]),
+            expected=naive_share(totals.n, totals.f[:, column]),
             power=power,
         )
-
-
-def _corrected(totals: _Totals, column: int) -> tuple[Share | None, Share | None, float]:
-    """The corrected share, the classical one, and λ."""
-    labelled = totals.n_s > 0
-    m = int(labelled.sum())
-    if m < TOO_FEW_ARTICLES:
-        return None, None, 0.0
-    n, w = totals.n, totals.w
-    f, wy, wf = (values[:, column] for values in (totals.f, totals.wy, totals.wf))
-    total = w.sum()
-    y_mean, f_mean, f_all = wy.sum() / total, wf.sum() / total, f.sum() / n.sum()
-    # z of an article is own - λ · model: what its labels say, and what its scores take off again.
-    own = (wy - w * y_mean) / total
-    model = (wf - w * f_mean) / total - (f - n * f_all) / n.sum()
-    spread = m / (m - 1)
-    variance = spread * (own**2).sum()
-    # No label seen, or no other: as many observations as equal weights would need (Kish 1965).
-    n_kish = total**2 / (w**2).sum()
-    n_with = (totals.y[labelled, column] > 0).sum()
-    n_without = (totals.y[labelled, column] < totals.n_s[labelled]).sum()
-    y_variance = y_mean * (1 - y_mean)
-    if min(n_with, n_without) < FEW_ARTICLES:
-        variance = max(variance, y_variance / n_kish)
-        n_effective = y_variance / variance if variance > 0 else n_kish
-        alone = _share(y_mean, variance, n_effective, m - 1)
-        return alone, alone, 0.0
-    size = (model**2).sum()
-    power = float(np.clip((own * model).sum() / size, 0, 1)) if size > 0 else 0.0
-    tuned = spread * ((own - power * model) ** 2).sum()
-    return (
-        _share(y_mean + power * (f_all - f_mean), tuned, y_variance / tuned, m - 1),
-        _share(y_mean, variance, y_variance / variance, m - 1),
-        power,
-    )
-
-
-def _naive(n: Floats, sums: Floats) -> Share:
-    """The mean over all paragraphs, as if the model were right."""
-    share = float(sums.sum() / n.sum())
-    m = int((n > 0).sum())
-    if m < 2:
-        return Share(share, None, 0.0, 1.0)
-    variance = m / (m - 1) * float((((sums - share * n) / n.sum()) ** 2).sum())
-    n_effective = share * (1 - share) / variance if variance > 0 else float(m)
-    return _share(share, variance, n_effective, m - 1)
-
-
-def _share(share: float, variance: float, n_effective: float, freedom: int) -> Share:
-    """With Wilson's interval for `n_effective` observations."""
-    share = min(max(float(share), 0.0), 1.0)
-    quantile = float(stdtrit(freedom, (1 + LEVEL) / 2))  # of Student's t
-    pull = quantile**2 / n_effective
-    middle = (share + pull / 2) / (1 + pull)
-    half = np.sqrt(pull * share * (1 - share) + pull**2 / 4) / (1 + pull)
-    return Share(
-        share,
-        float(np.sqrt(variance)),
-        max(0.0, min(share, float(middle - half))),  # rounding takes a bound past 0, 1 or the share
-        min(1.0, max(share, float(middle + half))),
-    )
 
 
 def _rows_in(archive: ScoredArchive, sample: LabelledSample) -> Ints:

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 from inference.destination import destination
 from inference.errors import InputError
 from inference.tables import read_rows
+from training.corrected_share import TOO_FEW_ARTICLES, Share
 from training.estimate import (
     PERIODS,
-    TOO_FEW_ARTICLES,
     WITHOUT_GROUP,
     Estimates,
     LabelEstimate,
-    Share,
 )
 from training.label_cells import cell_text
 from training.palette import label_colours

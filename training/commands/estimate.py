@@ -16,12 +16,11 @@ from inference.taxonomy import Axis
 from training.archive import ScoredArchive
 from training.commands.options import PATH, taxonomy_of, taxonomy_option
 from training.commands.terminal import progress, say
+from training.corrected_share import TOO_FEW_ARTICLES, Share
 from training.estimate import (
     PERIODS,
-    TOO_FEW_ARTICLES,
     Estimates,
     LabelEstimate,
-    Share,
     columns_for,
     estimate,
 )
