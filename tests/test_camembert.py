@@ -368,8 +368,8 @@ def test_a_seed_whose_loss_is_no_number_is_left_out(short, monkeypatch, tmp_path
 def test_a_seed_that_learned_nothing_is_not_averaged(short):
     _, recipe = short
     good, bad = (
-        Best({"w": torch.tensor([value])}, SliceScores(0.5, 0.5, n), 0, 0.5, 0, 1)
-        for value, n in ((1.0, 0), (9.0, 1))
+        Best({"w": torch.tensor([value])}, SliceScores(0.5, 0.5, bad), 0, 0.5, 0, 1)
+        for value, bad in ((1.0, {}), (9.0, {"topic": "it guesses"}))
     )
     said = []
     own = replace(recipe, combine="average")
@@ -417,25 +417,25 @@ def test_a_learning_curve_of_an_encoder_leaves_out_what_is_not_learned(short, mo
     few, recipe = short
     table = few.table.assign(split=np.where(few.article_ids == few.article_ids[0], "test", "train"))
     design = fixed_split(replace(few, table=table))
-    sizes = []
+    checked = []
 
-    def check(found, kept, shares):
-        sizes.append(len(kept))
-        if len(sizes) == 1:
+    def check(unlearned):
+        checked.append(unlearned)
+        if len(checked) == 1:
             raise NothingLearnedError("it guesses", "more epochs")
 
     monkeypatch.setattr(recipe_module, "check_learned", check)
     said = []
     curve = learning_curve(replace(recipe, epochs=1), design, said.append)
     tried = sum("fitting the recipe on" in line for line in said)
-    assert tried == 4 and len(curve) == len(sizes) - 1 >= 2
+    assert tried == 4 and len(curve) == len(checked) - 1 >= 2
     assert any("left out: it guesses" in line for line in said)
 
 
 def test_a_part_from_which_nothing_is_learned_is_named(short, monkeypatch):
     few, recipe = short
 
-    def check(found, kept, shares):
+    def check(_):
         raise NothingLearnedError("it guesses", "more --epochs")
 
     monkeypatch.setattr(recipe_module, "check_learned", check)
@@ -596,15 +596,43 @@ def test_an_encoder_that_learns_nothing_gives_no_folder(small_corpus, recipe, tm
     assert not (tmp_path / "c").exists()
 
 
-def test_probabilities_that_hardly_differ_are_nothing_learned(small_corpus):
-    noise = np.random.default_rng(0).uniform(-1, 1, small_corpus.labels.shape)
+def slice_scores(found, corpus):
+    return SliceScores.of(found, corpus, corpus.label_shares())
+
+
+def test_probabilities_that_are_noise_are_nothing_learned(small_corpus):
+    noise = np.random.default_rng(0).normal(size=small_corpus.labels.shape)
     topics = small_corpus.taxonomy.spans()[0][1]
-    stuck = np.where(small_corpus.labels, 0.95, 0.05)
-    stuck[:, topics] = 0.5 + 0.01 * noise[:, topics]
-    with pytest.raises(NothingLearnedError, match="topic: it guesses at the labels of"):
-        check_learned(stuck, small_corpus, small_corpus.label_shares())
-    stuck[:, topics] = np.where(small_corpus.labels[:, topics], 0.8, 0.3) + 0.1 * noise[:, topics]
-    check_learned(stuck, small_corpus, small_corpus.label_shares())
+    found = np.where(small_corpus.labels, 0.95, 0.05)
+    found[:, topics] = 0.5 + 0.01 * np.tanh(noise[:, topics])
+    with pytest.raises(NothingLearnedError, match=r"learn topic: it (guesses|says)"):
+        check_learned(slice_scores(found, small_corpus).unlearned)
+    signal = np.where(small_corpus.labels[:, topics], 2, -2)
+    found[:, topics] = 0.5 + 0.01 * np.tanh(signal + noise[:, topics])
+    check_learned(slice_scores(found, small_corpus).unlearned)
+
+
+def test_being_too_sure_is_no_fault_and_being_timid_neither(small_corpus):
+    """Calibration mends both, so that the slice's scores are those of the knowledge."""
+    noise = np.random.default_rng(0).normal(size=small_corpus.labels.shape)
+    z = np.where(small_corpus.labels, 1.0, -1.0) + noise
+    tones = small_corpus.taxonomy.spans()[1][1]
+    scores = []
+    for sureness in (0.2, 1.0, 5.0):
+        found = 1 / (1 + np.exp(-sureness * z))
+        found[:, tones] = np.exp(sureness * z[:, tones])
+        found[:, tones] /= found[:, tones].sum(axis=1, keepdims=True)
+        scores.append(slice_scores(found, small_corpus))
+    assert [one.unlearned for one in scores] == [{}, {}, {}]
+    for one in scores:
+        assert one.loss == pytest.approx(scores[1].loss, abs=1e-3)
+        assert one.macro_f1 == pytest.approx(scores[1].macro_f1, abs=0.01)
+
+
+def test_probabilities_that_are_no_numbers_stop_the_run(small_corpus):
+    found = np.where(small_corpus.labels, 0.95, np.nan)
+    with pytest.raises(NothingLearnedError, match="probabilities are no numbers"):
+        slice_scores(found, small_corpus)
 
 
 def test_one_tone_of_all_is_nothing_learned_whatever_its_loss(small_corpus):
@@ -615,13 +643,16 @@ def test_one_tone_of_all_is_nothing_learned_whatever_its_loss(small_corpus):
     found[:, tones.stop - 1] += 0.5
     found[:, tones] /= found[:, tones].sum(axis=1, keepdims=True)
     with pytest.raises(NothingLearnedError, match="tone: it says neutral of every one of"):
-        check_learned(found, small_corpus, small_corpus.label_shares())
+        check_learned(slice_scores(found, small_corpus).unlearned)
 
 
 def test_training_goes_on_while_the_loss_falls_and_ends_with_the_best_weights(short, monkeypatch):
     """Macro-F1 of guesses stops no run, and chooses no weights."""
     few, recipe = short
-    script = iter([(0.3, 0.9, 2), (0.1, 0.85, 2), (0.1, 0.8, 2), (0.2, 0.7, 0), (0.1, 0.75, 0)])
+    two = {"topic": "it guesses", "tone": "it guesses"}
+    script = iter(
+        [(0.3, 0.9, two), (0.1, 0.85, two), (0.1, 0.8, two), (0.2, 0.7, {}), (0.1, 0.75, {})]
+    )
     heads = []
 
     def scores(self, model):

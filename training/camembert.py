@@ -150,9 +150,9 @@ class CamembertRecipe:
             found = model.predict_proba(kept.paragraphs)
             scores = SliceScores.of(found, kept, seen.label_shares())
             if self.combine == "average":
-                told = f"{scores.loss:.3f}, macro-F1 {scores.macro_f1:.3f}"
+                told = f"{scores.loss:.3f} calibrated, macro-F1 {scores.macro_f1:.3f}"
                 report(f"  the average: on the slice {told}")
-            check_learned(found, kept, seen.label_shares())
+            check_learned(scores.unlearned)
         except NothingLearnedError:
             checkpoint.delete()  # there is nothing to go on with
             raise
@@ -187,7 +187,7 @@ class CamembertRecipe:
         """The weights to keep, of one seed's or of several's best."""
         if self.combine != "average":
             return max(best, key=lambda one: one.scores.goodness).weights
-        good = [one for one in best if not one.scores.n_unlearned] or best
+        good = [one for one in best if not one.scores.unlearned] or best
         if len(good) < len(best):
             report(f"  {len(best) - len(good)} seed(s) that learned too little are not averaged")
         return average([one.weights for one in good])

@@ -18,6 +18,7 @@ from inference.article import Paragraph
 from inference.camembert import CamembertModel
 from inference.runtimes import TorchRuntime, has_bfloat16
 from inference.windows import WindowCutter, Windows, batches_by_length
+from training.calibrate import calibrated
 from training.checkpoint import Checkpoint, random_state, set_random_state
 from training.corpus import LabelledCorpus
 from training.country_exchange import country_exchange
@@ -25,9 +26,9 @@ from training.encoder import PretrainedEncoder
 from training.encoder_loss import EncoderLoss
 from training.learning_check import (
     NothingLearnedError,
-    check_finite,
+    check_loss,
+    check_probabilities,
     cross_entropy,
-    plain_decision,
     unlearned,
 )
 from training.learning_rates import parameter_groups, rate_share
@@ -44,32 +45,39 @@ _BUCKET = 50  # batches whose windows are sorted by length together, and then sh
 
 @dataclass(frozen=True, slots=True)
 class SliceScores:
-    """How good an encoder is on the slice: means over the axes, and how many are unlearned.
+    """How good an encoder is on the slice, calibrated and decided there as a model will be.
 
-    macro_f1 : at the plainest rule (`plain_decision`).
+    macro_f1, loss : means over the axes. Without calibration the loss would speak of how sure an
+        encoder is, more than of what it knows.
+    unlearned : axis → why it counts as not learned, see `learning_check.unlearned`.
     """
 
     macro_f1: float
     loss: float
-    n_unlearned: int
+    unlearned: dict[str, str]
 
     @classmethod
     def of(
         cls, found: NDArray[np.float64], kept: LabelledCorpus, shares: NDArray[np.float64]
     ) -> Self:
-        """Of probabilities (n_paragraphs, n_columns); shares : as for `unlearned`."""
-        taxonomy, labels = kept.taxonomy, kept.labels
-        macro = macro_f1(plain_decision(found, taxonomy), labels, taxonomy)
+        """Of uncalibrated probabilities (n_paragraphs, n_columns).
+
+        shares : as for `unlearned`. Raises NothingLearnedError where one is no number.
+        """
+        check_probabilities(found)
+        own = calibrated(found, kept).predictions
+        macro = macro_f1(own.applies, own.labels, own.taxonomy)
         losses = [
-            cross_entropy(found[:, span], labels[:, span], axis) for axis, span in taxonomy.spans()
+            cross_entropy(own.probabilities[:, span], own.labels[:, span], axis)
+            for axis, span in own.taxonomy.spans()
         ]
-        n_unlearned = len(unlearned(found, kept, shares))
-        return cls(float(np.mean(list(macro.values()))), float(np.mean(losses)), n_unlearned)
+        loss = float(np.mean(losses))
+        return cls(float(np.mean(list(macro.values()))), loss, unlearned(own, shares))
 
     @property
     def goodness(self) -> tuple[int, float, float]:
         """The larger, the better: before all axes are learned macro-F1 is that of guesses."""
-        return -self.n_unlearned, 0.0 if self.n_unlearned else self.macro_f1, -self.loss
+        return -len(self.unlearned), 0.0 if self.unlearned else self.macro_f1, -self.loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +230,7 @@ class FineTuning:
             with autocast:
                 logits = runtime.forward(windows.padded(batch, self.opened.padding))
             summed = loss_of(logits.float(), windows, batch, n_batches)
-            check_finite(summed.item(), recipe.learning_rate)
+            check_loss(summed.item(), recipe.learning_rate)
             (summed / min(recipe.accumulate, n_batches - i + i % recipe.accumulate)).backward()
             losses.append(summed.item() / loss_of.total_weight)
             n_done += len(set(windows.paragraph[batch].tolist()))
@@ -244,8 +252,8 @@ class FineTuning:
                 now = self._slice_scores(model)
             seed = f"seed {number + 1}, " if recipe.seeds > 1 else ""
             report(
-                f"  {seed}epoch {epoch + 1}: loss {np.mean(losses[-n_batches:]):.3f}, on the slice "
-                f"{now.loss:.3f}, macro-F1 {now.macro_f1:.3f}"
+                f"  {seed}epoch {epoch + 1}: loss {np.mean(losses[-n_batches:]):.3f}; on the slice "
+                f"{now.loss:.3f} calibrated, macro-F1 {now.macro_f1:.3f}"
             )
             best = Best.after(best, now, epoch, encoder)
             keep_state(epoch + 1, 0)
