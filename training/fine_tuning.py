@@ -168,7 +168,7 @@ class FineTuning:
             except NothingLearnedError as error:
                 if number + 1 == self.recipe.seeds and not any(done):
                     raise
-                report(f"  seed {number + 1} is left out: {error}")
+                report(f"  seed {number + 1} is left out: {error.reason}")
                 done.append(None)
         return [one for one in done if one]
 
@@ -222,7 +222,7 @@ class FineTuning:
         for epoch, i, n_batches, batch, windows in track(
             self._steps(number, first_epoch, first_batch), total, status
         ):
-            progress = (epoch + (i + 1) / n_batches) / recipe.epochs
+            progress = (epoch + (i + 0.5) / n_batches) / recipe.epochs
             for group in optimizer.param_groups:
                 group["lr"] = group["highest"] * rate_share(progress, recipe.warm_up)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from inference.errors import InputError
 from training.designs import Design
+from training.learning_check import NothingLearnedError
 from training.measured import Measured, sample_and_draws
 from training.metrics import Counts
 from training.predictions import predict
@@ -63,7 +64,8 @@ def learning_curve(
             check_examples(side, LEAST_EXAMPLES)
             scorer = train(recipe, side, report, track).scorer
         except InputError as error:
-            left_out = f"{name} left out: {error}"
+            why = error.reason if isinstance(error, NothingLearnedError) else error
+            left_out = f"{name} left out: {why}"
             report(f"learning curve: {left_out}")
             continue
         f1 = Counts.of(predict(scorer, measured), bootstrap).f1
