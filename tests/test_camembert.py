@@ -368,7 +368,7 @@ def test_a_seed_whose_loss_is_no_number_is_left_out(short, monkeypatch, tmp_path
 def test_a_seed_that_learned_nothing_is_not_averaged(short):
     _, recipe = short
     good, bad = (
-        Best({"w": torch.tensor([value])}, SliceScores(0.5, 0.5, bad), 0, 0.5, 0, 1)
+        Best({"w": torch.tensor([value])}, SliceScores(0.5, 0.5, bad), 0, 0.5, 0.5, 0, 1)
         for value, bad in ((1.0, {}), (9.0, {"topic": "it guesses"}))
     )
     said = []
@@ -714,12 +714,19 @@ def test_one_tone_of_all_is_nothing_learned_whatever_its_loss(small_corpus):
         check_learned(slice_scores(found, small_corpus).unlearned)
 
 
-def test_training_goes_on_while_the_loss_falls_and_ends_with_the_best_weights(short, monkeypatch):
-    """Macro-F1 of guesses stops no run, and chooses no weights."""
+def test_training_goes_on_while_it_gains_and_ends_with_the_best_weights(short, monkeypatch):
+    """Until all axes are learned macro-F1 stops no run and chooses no weights, but may prolong."""
     few, recipe = short
     two = {"topic": "it guesses", "tone": "it guesses"}
     script = iter(
-        [(0.3, 0.9, two), (0.1, 0.85, two), (0.1, 0.8, two), (0.2, 0.7, {}), (0.1, 0.75, {})]
+        [
+            (0.3, 0.9, two),
+            (0.1, 0.85, two),  # a lower loss
+            (0.4, 0.88, two),  # a higher macro-F1, and not better: the loss is what counts
+            (0.1, 0.87, {"topic": "it guesses"}),  # one axis more
+            (0.2, 0.95, {}),  # both
+            (0.1, 0.96, {}),
+        ]
     )
     heads = []
 
@@ -729,10 +736,20 @@ def test_training_goes_on_while_the_loss_falls_and_ends_with_the_best_weights(sh
 
     monkeypatch.setattr(FineTuning, "_slice_scores", scores)
     learned = replace(recipe, epochs=9, patience=1).learn(few, lambda _: None, untracked)
-    assert learned.training["epochs_run"] == [5]
-    assert learned.training["best_epoch"] == [4]
+    assert learned.training["epochs_run"] == [6]
+    assert learned.training["best_epoch"] == [5]
     kept = learned.model.runtime.encoder.classifier.out_proj.weight
-    assert [torch.equal(kept, head) for head in heads] == [False, False, False, True, False]
+    assert [torch.equal(kept, head) for head in heads] == [False] * 4 + [True, False]
+
+
+def test_macro_f1_of_guesses_chooses_no_weights():
+    guess = {"topic": "it guesses"}
+    encoder = torch.nn.Linear(1, 1)
+    best = Best.after(None, SliceScores(0.3, 0.8, guess), 0, encoder)
+    best = Best.after(best, SliceScores(0.5, 0.9, guess), 1, encoder)
+    assert (best.epoch, best.last_gain, best.highest_f1, best.lowest_loss) == (0, 1, 0.5, 0.8)
+    best = Best.after(best, SliceScores(0.4, 0.85, guess), 2, encoder)
+    assert (best.epoch, best.last_gain, best.epochs_run) == (0, 1, 3)
 
 
 @pytest.mark.parametrize(
