@@ -25,6 +25,7 @@ from inference.taxonomy import Taxonomy
 from inference.windows import WindowCutter, Windows
 from tests.tiny_encoder import write_tiny_encoder
 from training import camembert as recipe_module
+from training import fine_tuning as loop_module
 from training.attention import has_attention_dropout, plain_attention
 from training.camembert import CamembertRecipe
 from training.checkpoint import Checkpoint
@@ -199,8 +200,9 @@ def test_a_run_is_not_resumed_with_other_options(short, tmp_path):
         replace(own, resume=True).learn(few, lambda _: None, untracked)
 
 
-def test_a_run_that_had_stopped_early_is_not_gone_on_with(short, tmp_path):
+def test_a_run_that_had_stopped_early_is_not_gone_on_with(short, tmp_path, monkeypatch):
     """Killed after the first seed had stopped, before the second had saved anything."""
+    monkeypatch.setattr(loop_module, "unlearned", lambda *_: {})
     few, recipe = short
     own = replace(recipe, epochs=6, patience=0, seeds=2, checkpoint=tmp_path / "c")
     told: list[str] = []
@@ -368,7 +370,7 @@ def test_a_seed_whose_loss_is_no_number_is_left_out(short, monkeypatch, tmp_path
 def test_a_seed_that_learned_nothing_is_not_averaged(short):
     _, recipe = short
     good, bad = (
-        Best({"w": torch.tensor([value])}, SliceScores(0.5, 0.5, bad), 0, 0.5, 0.5, 0, 1)
+        Best({"w": torch.tensor([value])}, SliceScores(0.5, 0.5, bad), 0, 0.5, 0, 1)
         for value, bad in ((1.0, {}), (9.0, {"topic": "it guesses"}))
     )
     said = []
@@ -714,18 +716,19 @@ def test_one_tone_of_all_is_nothing_learned_whatever_its_loss(small_corpus):
         check_learned(slice_scores(found, small_corpus).unlearned)
 
 
-def test_training_goes_on_while_it_gains_and_ends_with_the_best_weights(short, monkeypatch):
-    """Until all axes are learned macro-F1 stops no run and chooses no weights, but may prolong."""
+def test_training_goes_on_until_it_has_learned_and_gains_no_more(short, monkeypatch):
+    """Macro-F1 of guesses chooses no weights, and a loss that rises before stops no run."""
     few, recipe = short
     two = {"topic": "it guesses", "tone": "it guesses"}
     script = iter(
         [
             (0.3, 0.9, two),
-            (0.1, 0.85, two),  # a lower loss
-            (0.4, 0.88, two),  # a higher macro-F1, and not better: the loss is what counts
-            (0.1, 0.87, {"topic": "it guesses"}),  # one axis more
-            (0.2, 0.95, {}),  # both
-            (0.1, 0.96, {}),
+            (0.4, 0.95, two),
+            (0.1, 0.92, two),
+            (0.1, 0.91, two),
+            (0.2, 0.93, {}),
+            (0.1, 0.89, {}),  # a lower loss
+            (0.1, 0.94, {}),
         ]
     )
     heads = []
@@ -736,10 +739,10 @@ def test_training_goes_on_while_it_gains_and_ends_with_the_best_weights(short, m
 
     monkeypatch.setattr(FineTuning, "_slice_scores", scores)
     learned = replace(recipe, epochs=9, patience=1).learn(few, lambda _: None, untracked)
-    assert learned.training["epochs_run"] == [6]
+    assert learned.training["epochs_run"] == [7]
     assert learned.training["best_epoch"] == [5]
     kept = learned.model.runtime.encoder.classifier.out_proj.weight
-    assert [torch.equal(kept, head) for head in heads] == [False] * 4 + [True, False]
+    assert [torch.equal(kept, head) for head in heads] == [False] * 4 + [True, False, False]
 
 
 def test_macro_f1_of_guesses_chooses_no_weights():
@@ -747,9 +750,10 @@ def test_macro_f1_of_guesses_chooses_no_weights():
     encoder = torch.nn.Linear(1, 1)
     best = Best.after(None, SliceScores(0.3, 0.8, guess), 0, encoder)
     best = Best.after(best, SliceScores(0.5, 0.9, guess), 1, encoder)
-    assert (best.epoch, best.last_gain, best.highest_f1, best.lowest_loss) == (0, 1, 0.5, 0.8)
-    best = Best.after(best, SliceScores(0.4, 0.85, guess), 2, encoder)
-    assert (best.epoch, best.last_gain, best.epochs_run) == (0, 1, 3)
+    assert (best.epoch, best.epochs_run, best.is_final(1)) == (0, 2, False)
+    best = Best.after(best, SliceScores(0.1, 0.95, {}), 2, encoder)
+    assert (best.epoch, best.is_final(1)) == (2, False)
+    assert Best.after(best, SliceScores(0.1, 0.96, {}), 3, encoder).is_final(1)
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ class CamembertRecipe:
     encoder : a local folder, or a name on the hub. encoder_digest : of its weights, where none but
         these will do, as in `PretrainedEncoder`; None takes any.
     context : see `inference.windows.WindowCutter`.
-    epochs : at most; training stops when `patience` epochs bring the slice neither a better score
-        nor a lower loss.
+    epochs : at most; once all axes are learned, training stops when `patience` epochs bring the
+        slice neither a better score nor a lower loss.
     slice_share : of the training articles, kept from the gradient: they stop the training and
         give the calibration and the thresholds.
     learning_rate : of the head and the top layer, after a linear rise over `warm_up` of all

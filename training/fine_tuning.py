@@ -85,7 +85,7 @@ class Best:
     """The best weights of a run so far, and the run's course.
 
     scores : on the slice, with these weights. epoch : after which they were taken, from 0.
-    lowest_loss, highest_f1 : on the slice, of all epochs.
+    lowest_loss : on the slice, of all epochs.
     last_gain : the last epoch that brought a better score or a lower loss.
     """
 
@@ -93,27 +93,25 @@ class Best:
     scores: SliceScores
     epoch: int
     lowest_loss: float
-    highest_f1: float
     last_gain: int
     epochs_run: int
 
     @classmethod
     def after(cls, best: Best | None, now: SliceScores, epoch: int, encoder: Any) -> Best:
         """The best after one more epoch, at whose end the encoder scores `now`."""
-        if best is None:
-            own = (now.loss, now.macro_f1)
-            return cls(_copied(encoder), now, epoch, *own, last_gain=epoch, epochs_run=epoch + 1)
-        if now.goodness > best.scores.goodness:
-            best = replace(best, weights=_copied(encoder), scores=now, epoch=epoch)
-        # Macro-F1 counts before all axes are learned, too: it may rise while the loss does.
-        gain = best.epoch == epoch or now.loss < best.lowest_loss or now.macro_f1 > best.highest_f1
-        best = replace(
-            best,
-            lowest_loss=min(best.lowest_loss, now.loss),
-            highest_f1=max(best.highest_f1, now.macro_f1),
-            last_gain=epoch if gain else best.last_gain,
-        )
+        if best is None or now.goodness > best.scores.goodness:
+            lowest = now.loss if best is None else min(best.lowest_loss, now.loss)
+            return cls(_copied(encoder), now, epoch, lowest, epoch, epoch + 1)
+        if now.loss < best.lowest_loss:
+            best = replace(best, lowest_loss=now.loss, last_gain=epoch)
         return replace(best, epochs_run=epoch + 1)
+
+    def is_final(self, patience: int) -> bool:
+        """Whether training may stop: all axes are learned, and for some epochs nothing was gained.
+
+        Before, loss and macro-F1 may stand still for epochs and then get better.
+        """
+        return not self.scores.unlearned and self.epochs_run - 1 - self.last_gain >= patience
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
@@ -200,7 +198,7 @@ class FineTuning:
         optimizer = torch.optim.AdamW(parameter_groups(encoder, recipe), fused=True)
         loss_of = EncoderLoss(self.seen, recipe, runtime.device)
         best, first_epoch, first_batch = self._restored(state, optimizer)
-        if best and not first_batch and first_epoch - 1 - best.last_gain >= recipe.patience:
+        if best and not first_batch and best.is_final(recipe.patience):
             return best  # it had stopped already
 
         losses: list[float] = state["losses"] if state else []
@@ -266,7 +264,7 @@ class FineTuning:
             )
             best = Best.after(best, now, epoch, encoder)
             keep_state(epoch + 1, 0)
-            if epoch - best.last_gain >= recipe.patience:
+            if best.is_final(recipe.patience):
                 break
         assert best is not None  # there is one epoch at the least, or a state with its best
         return best
