@@ -13,7 +13,7 @@ from inference.blocks import blocks
 from inference.errors import InputError
 from inference.model import probabilities
 from inference.model_kind import Backend, ModelKind, Opened
-from inference.runtimes import EXPORTED, TorchRuntime, is_installed, read_torch
+from inference.runtimes import EXPORTED, TorchRuntime, is_installed, read_encoder
 from inference.tokenizer_guard import check_probes, probe_ids, read_tokenizer
 from inference.windows import WindowCutter, batches_by_length
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _TOKENIZER = "tokenizer.json"
 _BLOCK = 500_000  # characters; their tokens take some 50 MB
+_AT_ONCE = 200  # paragraphs on a processor: some seconds, and batches enough for all cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,7 @@ class CamembertModel:
     cutter : makes windows of paragraphs and their context.
     padding : id of the token that fills a batch up.
 
-    A row is the same whatever its neighbours, to rounding. ONNX Runtime's dynamic int8 rounds by
-    the batch, so there a neighbour can move a probability; `posture-train export` measures how
-    many labels that changes.
+    A row is the same whatever its neighbours, to rounding.
     """
 
     taxonomy: Taxonomy
@@ -48,8 +47,8 @@ class CamembertModel:
 
     @property
     def at_once(self) -> int:
-        """See `ParagraphModel`: some twenty batches of paragraphs of a hundred tokens."""
-        return max(1, self.runtime.tokens_per_batch // 5)
+        """See `ParagraphModel`; on a GPU, some twenty batches of paragraphs of a hundred tokens."""
+        return max(_AT_ONCE, self.runtime.tokens_per_batch // 5)
 
     def predict_proba(self, paragraphs: Sequence[Paragraph]) -> NDArray[np.float64]:
         """See `ParagraphModel`."""
@@ -68,8 +67,10 @@ class CamembertModel:
     def _logits(self, paragraphs: Sequence[Paragraph]) -> NDArray[np.float64]:
         windows = self.cutter.windows(paragraphs)
         found = np.empty((len(windows), self.taxonomy.n_columns))
-        for batch in batches_by_length(windows.lengths, self.runtime.tokens_per_batch):
-            found[batch] = self.runtime(windows.padded(batch, self.padding))
+        batches = list(batches_by_length(windows.lengths, self.runtime.tokens_per_batch))
+        logits = self.runtime(windows.padded(batch, self.padding) for batch in batches)
+        for batch, own in zip(batches, logits, strict=True):
+            found[batch] = own
         starts = np.flatnonzero(np.diff(windows.paragraph, prepend=-1))
         n_windows = np.diff(starts, append=len(windows))[:, None]
         pooled = np.empty((len(starts), self.taxonomy.n_columns))
@@ -124,7 +125,7 @@ def _read(
         )
         raise InputError(msg)
     if name == "torch":
-        runtime: Runtime = read_torch(folder, backend.device)
+        runtime: Runtime = TorchRuntime(read_encoder(folder), device=backend.device)
         golden, remedy = manifest["golden"], "fit it again with this version"
     else:
         runtime = EXPORTED[name].open(folder)

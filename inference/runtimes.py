@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from inference.errors import InputError
+from inference.first_token import read_first_token_only
 from inference.windows import INPUTS
 
 if TYPE_CHECKING:
@@ -22,21 +24,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Inputs = Mapping[str, NDArray[np.int64]]
+    Logits = NDArray[np.float32]
 
-_CPU_BATCH = 1_024  # tokens; 512 to 1,024 are fastest on a processor, 4,096 are slower
+_CPU_BATCH = 256  # tokens; few enough for what a core computes to stay in its cache
 _GPU_BATCH = 65_536
 
 
 class Runtime(Protocol):
-    """Computes logits.
+    """Computes logits; on a processor each core has batches of its own.
 
-    tokens_per_batch : how many tokens, padding included, it is fastest with at once.
+    So cores do not wait for each other, as they do where all of them share each product.
+
+    tokens_per_batch : how many tokens, padding included, a batch is best made of.
     """
 
     tokens_per_batch: int
 
-    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
-        """From `windows.INPUTS`, each (n_windows, n_tokens), to logits (n_windows, n_columns)."""
+    def __call__(self, batches: Iterable[Inputs]) -> Iterator[Logits]:
+        """Logits (n_windows, n_columns) of each batch, in order.
+
+        batches : of each, `windows.INPUTS`, (n_windows, n_tokens) each.
+        """
         ...
 
 
@@ -78,12 +86,24 @@ class TorchRuntime:
         self.encoder.eval()
         self.tokens_per_batch = _CPU_BATCH if self.device.type == "cpu" else _GPU_BATCH
 
-    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
+    def __call__(self, batches: Iterable[Inputs]) -> Iterator[Logits]:
         """See `Runtime`."""
         import torch
 
+        if self.device.type != "cpu":
+            yield from map(self._logits, batches)
+            return
+        usual = torch.get_num_threads()
+        try:
+            yield from _on_cores(self._logits, batches, usual, partial(torch.set_num_threads, 1))
+        finally:
+            torch.set_num_threads(usual)  # it was set for threads to come as well
+
+    def _logits(self, inputs: Inputs) -> Logits:
+        import torch
+
         with torch.inference_mode():
-            logits: NDArray[np.float32] = self.forward(inputs).float().cpu().numpy()
+            logits: Logits = self.forward(inputs).float().cpu().numpy()
         return logits
 
     def forward(self, inputs: Inputs) -> torch.Tensor:
@@ -113,8 +133,8 @@ def input_names(config: Any) -> tuple[str, ...]:
     return INPUTS if getattr(config, "type_vocab_size", 1) > 1 else INPUTS[:2]
 
 
-def read_torch(folder: Path, device: str | None) -> TorchRuntime:
-    """Open the checkpoint of a model folder."""
+def read_encoder(folder: Path) -> Any:
+    """Open the checkpoint of a model folder: transformers' model, in float32."""
     need("torch", "transformers", extra="camembert")
     from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging
@@ -127,29 +147,41 @@ def read_torch(folder: Path, device: str | None) -> TorchRuntime:
             use_safetensors=True,
             trust_remote_code=False,  # else transformers asks on standard input
         )
-    return TorchRuntime(encoder, device=device)
+    read_first_token_only(encoder)
+    return encoder
 
 
 class OnnxRuntime:
-    """An exported encoder in ONNX Runtime, on the processor."""
+    """An exported encoder in ONNX Runtime, on the processor, a window at a time.
 
-    tokens_per_batch = _CPU_BATCH
+    Where it rounds activations by what else is in the batch, a window's logits would hang on its
+    neighbours; and it is no slower so.
+    """
+
+    tokens_per_batch = 1
 
     def __init__(self, path: Path) -> None:
         need("onnxruntime", extra="onnx")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = n_threads()
+        options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(
-            path, options, providers=["CPUExecutionProvider"]
+            path,
+            options,
+            providers=["CPUExecutionProvider"],
+            # Of its two ways to normalise a layer, the one joined with the sum before is slower.
+            disabled_optimizers=["SkipLayerNormFusion"],
         )
         self.inputs = {given.name for given in self.session.get_inputs()}
 
-    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
+    def __call__(self, batches: Iterable[Inputs]) -> Iterator[Logits]:
         """See `Runtime`."""
+        return _on_cores(self._logits, batches, n_threads())
+
+    def _logits(self, inputs: Inputs) -> Logits:
         given = {name: inputs[name] for name in self.inputs}
-        logits: NDArray[np.float32] = self.session.run(["logits"], given)[0]
+        logits: Logits = self.session.run(["logits"], given)[0]
         return logits
 
 
@@ -166,17 +198,42 @@ class OpenvinoRuntime:
         import openvino
 
         core = openvino.Core()
-        settings: dict[str, Any] = {"INFERENCE_NUM_THREADS": n_threads()}
+        settings: dict[str, Any] = {
+            "INFERENCE_NUM_THREADS": n_threads(),
+            "NUM_STREAMS": n_threads(),
+        }
         if not reduced:  # OpenVINO's own choice is bfloat16 where the processor has it
             settings["INFERENCE_PRECISION_HINT"] = "f32"
-        self.compiled = core.compile_model(path, "CPU", settings)
-        self.inputs = {name for given in self.compiled.inputs for name in given.names}
+        compiled = core.compile_model(path, "CPU", settings)
+        self.queue = openvino.AsyncInferQueue(compiled)  # as many requests as streams
+        self.inputs = {name for given in compiled.inputs for name in given.names}
 
-    def __call__(self, inputs: Inputs) -> NDArray[np.float32]:
+    def __call__(self, batches: Iterable[Inputs]) -> Iterator[Logits]:
         """See `Runtime`."""
-        given = {name: inputs[name] for name in self.inputs}
-        logits: NDArray[np.float32] = self.compiled(given)[0]
-        return logits
+        found: dict[int, Logits] = {}
+
+        def keep(request: Any, place: int) -> None:
+            found[place] = request.get_output_tensor(0).data.copy()
+
+        self.queue.set_callback(keep)
+        for place, inputs in enumerate(batches):
+            self.queue.start_async({name: inputs[name] for name in self.inputs}, place)
+        self.queue.wait_all()
+        return (found[place] for place in sorted(found))
+
+
+def _on_cores(
+    compute: Callable[[Inputs], Logits],
+    batches: Iterable[Inputs],
+    n_workers: int,
+    begin: Callable[[], None] | None = None,
+) -> Iterator[Logits]:
+    """Compute each batch in a thread that takes the next one when it is done.
+
+    begin : what a thread does first.
+    """
+    with ThreadPoolExecutor(n_workers, initializer=begin) as pool:
+        yield from pool.map(compute, batches)
 
 
 def n_threads() -> int:

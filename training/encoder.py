@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.errors import InputError
+from inference.first_token import read_first_token_only
 from inference.runtimes import need, reason_of
 from inference.taxonomy import Taxonomy
 from inference.tokenizer_guard import PROBES, plain
@@ -89,6 +90,7 @@ def open_encoder(name: str, taxonomy: Taxonomy) -> PretrainedEncoder:
         raise InputError(msg)
     _check_tokenizer(name, tokenizer, model.config.vocab_size)
     digest = _digest(model, body, set(wrong))
+    read_first_token_only(model)
     return PretrainedEncoder(model, tokenizer, _window(model), model.config.pad_token_id, digest)
 
 

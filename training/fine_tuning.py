@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import asdict, astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -145,7 +146,10 @@ class FineTuning:
 
     def model(self) -> CamembertModel:
         """The encoder as it is now, in float32."""
-        runtime = TorchRuntime(self.opened.model, device=self.recipe.device, reduced=False)
+        return self._model(self.opened.model, reduced=False)
+
+    def _model(self, encoder: Any, *, reduced: bool) -> CamembertModel:
+        runtime = TorchRuntime(encoder, device=self.recipe.device, reduced=reduced)
         return CamembertModel(self.seen.taxonomy, self._cutter(), runtime, self.opened.padding)
 
     def train(
@@ -191,8 +195,7 @@ class FineTuning:
         import torch
 
         recipe, encoder = self.recipe, self.opened.model
-        model = self.model()
-        runtime: TorchRuntime = model.runtime  # type: ignore[assignment]
+        runtime: TorchRuntime = self.model().runtime  # type: ignore[assignment]
         reduced = has_bfloat16(runtime.device) if recipe.reduced is None else recipe.reduced
         autocast = torch.autocast(runtime.device.type, torch.bfloat16, enabled=reduced)
         optimizer = torch.optim.AdamW(parameter_groups(encoder, recipe), fused=True)
@@ -255,8 +258,7 @@ class FineTuning:
                 continue
 
             # The slice decides whether these weights are the best so far, and whether to stop.
-            with autocast:
-                now = self._slice_scores(model)
+            now = self._slice_scores(reduced=reduced)
             seed = f"seed {number + 1}, " if recipe.seeds > 1 else ""
             report(
                 f"  {seed}epoch {epoch + 1}: loss {np.mean(losses[-n_batches:]):.3f}; on the slice "
@@ -269,10 +271,9 @@ class FineTuning:
         assert best is not None  # there is one epoch at the least, or a state with its best
         return best
 
-    def _slice_scores(self, model: CamembertModel) -> SliceScores:
-        self.opened.model.eval()
+    def _slice_scores(self, *, reduced: bool) -> SliceScores:
+        model = self._model(deepcopy(self.opened.model), reduced=reduced)
         found = model.predict_proba(self.kept.paragraphs)
-        self.opened.model.train()
         return SliceScores.of(found, self.kept, self.seen.label_shares())
 
     def _restored(

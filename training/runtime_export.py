@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from inference.artefact import add_runtime, read_model
 from inference.camembert import CamembertModel
 from inference.errors import InputError
 from inference.model_kind import Backend
-from inference.runtimes import EXPORTED, TorchRuntime, need
+from inference.runtimes import EXPORTED, TorchRuntime, need, read_encoder
 from inference.scorer import Scorer
 from inference.sealed_folder import check_output, read_sealed
 from training.card import card
@@ -27,10 +27,7 @@ from training.predictions import predict
 from training.runtime_writers import LIBRARIES, WRITERS, RuntimeWriter
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from inference.article import Paragraph
-    from inference.taxonomy import Taxonomy
 
 LEAST_AGREEMENT = 0.985
 MOST_F1_CHANGE = 0.005
@@ -43,10 +40,8 @@ class ExportReport:
     """What an export changed, on labelled paragraphs.
 
     way : how it rounds, as `runtime_writers.WRITERS` names it.
-    agreement : share of paragraphs that get the same labels on every axis as in fp32, both when
-        all are scored together and when each is scored alone.
-    macro_f1, macro_f1_fp32 : mean macro-F1 over the axes, of the runtime (scored together or
-        alone, whichever is further from fp32) and of torch in fp32.
+    agreement : share of paragraphs that get the same labels on every axis as in fp32.
+    macro_f1, macro_f1_fp32 : mean macro-F1 over the axes, of the runtime and of torch in fp32.
     n_paragraphs : on which both were measured.
     """
 
@@ -99,7 +94,7 @@ def export(
     # Not an export that is there already: it may be what is to be mended.
     stored = read_model(folder, Backend("torch"))
     model = cast("CamembertModel", stored.scorer.model)
-    fp32 = replace(model, runtime=TorchRuntime(_reopened(folder), device="cpu", reduced=False))
+    fp32 = replace(model, runtime=TorchRuntime(read_encoder(folder), device="cpu", reduced=False))
     design = fixed_split(corpus, stored.provenance)
     measured_on = design.measured
     if len(measured_on) < LEAST_PARAGRAPHS:
@@ -158,34 +153,6 @@ def write_runtime(
     return replace(fp32, runtime=EXPORTED[runtime].open(folder))
 
 
-def _reopened(folder: Path) -> Any:
-    from transformers import AutoModelForSequenceClassification
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # of tracing
-    return AutoModelForSequenceClassification.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Alone:
-    """A model that computes each paragraph by itself."""
-
-    model: CamembertModel
-
-    @property
-    def taxonomy(self) -> Taxonomy:
-        return self.model.taxonomy
-
-    @property
-    def at_once(self) -> int:
-        return 1
-
-    def predict_proba(self, paragraphs: Sequence[Paragraph]) -> NDArray[np.float64]:
-        return np.concatenate([self.model.predict_proba([own]) for own in paragraphs])
-
-
 def _compare(
     way: str,
     scorer: Scorer,
@@ -193,15 +160,12 @@ def _compare(
     exported: CamembertModel,
     corpus: LabelledCorpus,
 ) -> ExportReport:
-    # Alone, too: what rounds by the batch gives a paragraph other labels with other neighbours.
-    before, together, alone = (
-        predict(replace(scorer, model=model), corpus).applies
-        for model in (fp32, exported, _Alone(exported))
+    before, after = (
+        predict(replace(scorer, model=model), corpus).applies for model in (fp32, exported)
     )
-    f1 = [
+    f1_before, f1 = (
         float(np.mean(list(macro_f1(applies, corpus.labels, corpus.taxonomy).values())))
-        for applies in (before, together, alone)
-    ]
-    same = (before == together).all(axis=1) & (before == alone).all(axis=1)
-    further = max(f1[1:], key=lambda own: abs(own - f1[0]))
-    return ExportReport(way, float(same.mean()), further, f1[0], len(corpus))
+        for applies in (before, after)
+    )
+    same = (before == after).all(axis=1)
+    return ExportReport(way, float(same.mean()), f1, f1_before, len(corpus))

@@ -74,7 +74,7 @@ def _forget_origin(path: Path) -> None:
 
 
 def _onnx_int8(model: CamembertModel, path: Path, calibration: list[Paragraph]) -> None:
-    """Dynamic quantisation: weights by channel once, activations by batch as they come."""
+    """Dynamic quantisation: weights by channel once, activations by window as they come."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     whole = _onnx_graph(model, calibration)
@@ -188,11 +188,11 @@ def _traced(model: CamembertModel) -> tuple[Any, dict[str, torch.Tensor]]:
 
 
 # Runtime → way → writer. The fastest way first; the next is for encoders of which it changes too
-# many labels, as ranges that are the same for all tokens of a batch, or for all there are, may do.
+# many labels, as ranges that are the same for all tokens of a window, or for all there are, may do.
 WRITERS: dict[str, dict[str, RuntimeWriter]] = {
     "onnx": {"float32": _onnx},
     "onnx-int8": {
-        "activations by batch": _onnx_int8,
+        "activations by window": _onnx_int8,
         "activations by block of 32": _onnx_blockwise_int8,
     },
     "openvino": {"float32": _openvino},

@@ -21,7 +21,7 @@ from inference.article import Paragraph
 from inference.calibration import Calibration
 from inference.camembert import CamembertModel
 from inference.decision import DecisionRule
-from inference.runtimes import TorchRuntime, has_bfloat16, n_threads
+from inference.runtimes import TorchRuntime, has_bfloat16, n_threads, read_encoder
 from inference.scorer import Scorer
 from inference.tokenizer_guard import read_tokenizer
 from inference.windows import WindowCutter
@@ -140,9 +140,8 @@ def _no_card(_: object) -> str:
 def _steps(folder: Path) -> list[str]:
     """Seconds forward, backward and of AdamW, with the attention that fit takes on a processor."""
     import torch
-    from transformers import AutoModelForSequenceClassification
 
-    encoder = AutoModelForSequenceClassification.from_pretrained(folder).train()
+    encoder = read_encoder(folder).train()
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-6, fused=True)
     ids = torch.randint(10, _VOCABULARY, _STEP)
     reductions = [False, True] if has_bfloat16(torch.device("cpu")) else [False]
@@ -167,10 +166,8 @@ def _steps(folder: Path) -> list[str]:
 
 
 def _model(folder: Path, corpus: LabelledCorpus, *, reduced: bool) -> CamembertModel:
-    from transformers import AutoModelForSequenceClassification
-
     taxonomy = corpus.taxonomy
-    encoder = AutoModelForSequenceClassification.from_pretrained(folder)
+    encoder = read_encoder(folder)
     cutter = WindowCutter(read_tokenizer(folder / "tokenizer.json"), _MAX_LENGTH, "none")
     runtime = TorchRuntime(encoder, device="cpu", reduced=reduced)
     return CamembertModel(taxonomy, cutter, runtime, encoder.config.pad_token_id)

@@ -28,7 +28,7 @@ from training.runtime_export import export
 @click.option(
     "--int8",
     is_flag=True,
-    help="Round weights and activations to 8 bits: for onnx by batch, for openvino by ranges "
+    help="Round weights and activations to 8 bits: for onnx by window, for openvino by ranges "
     "found beforehand; where that changes too many labels, in a slower and more exact way.",
 )
 @format_option
