@@ -733,8 +733,8 @@ def test_training_goes_on_until_it_has_learned_and_gains_no_more(short, monkeypa
     )
     heads = []
 
-    def scores(self, model):
-        heads.append(model.runtime.encoder.classifier.out_proj.weight.detach().clone())
+    def scores(self, **_):
+        heads.append(self.opened.model.classifier.out_proj.weight.detach().clone())
         return SliceScores(*next(script))
 
     monkeypatch.setattr(FineTuning, "_slice_scores", scores)
@@ -873,11 +873,12 @@ def test_windows_of_a_paragraph_give_the_largest_topic_and_the_mean_tone(model):
     class Counting:
         tokens_per_batch = 1  # a window a batch
 
-        def __call__(self, inputs):
-            row = np.full((1, 7), float(inputs["attention_mask"].sum()))
-            row[0, 5] = inputs["input_ids"][0, 1]
-            seen.append(row[0])
-            return row
+        def __call__(self, batches):
+            for inputs in batches:
+                row = np.full((1, 7), float(inputs["attention_mask"].sum()))
+                row[0, 5] = inputs["input_ids"][0, 1]
+                seen.append(row[0])
+                yield row
 
     seen = []
     own = replace(model, runtime=Counting())
@@ -905,8 +906,9 @@ def test_an_encoder_is_explained_by_leaving_words_out(written, small_corpus):
     assert len(explained.words) > 5
     found = explained.base + explained.contributions.sum(axis=0)
     expected = log_odds(scorer.predict_proba([text]), scorer.taxonomy)[0]
-    assert np.abs(found - expected).max() < 1e-6
-    assert np.abs(explained.contributions).max() > 0
+    rounded = 1e-2 if scorer.model.runtime.reduced else 1e-5  # alone, or beside the others
+    assert np.abs(found - expected).max() < rounded
+    assert np.abs(explained.contributions).max() > 1e-2
 
 
 def test_the_context_counts(model):

@@ -10,15 +10,15 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from inference.first_token import read_first_token_only
-from inference.runtimes import TorchRuntime, _on_cores
+from inference.runtimes import TorchRuntime, _on_cores, read_encoder
 from inference.windows import INPUTS
 from tests.tiny_encoder import write_tiny_encoder
+from training.encoder import open_encoder
 
 
 @pytest.fixture(scope="module")
-def plain(corpus, tmp_path_factory):
-    folder = write_tiny_encoder(tmp_path_factory.mktemp("encoder"), corpus.texts[:300])
-    return AutoModelForSequenceClassification.from_pretrained(folder)
+def folder(corpus, tmp_path_factory):
+    return write_tiny_encoder(tmp_path_factory.mktemp("encoder"), corpus.texts[:300])
 
 
 def batches(n, length=12):
@@ -71,12 +71,11 @@ def test_another_architecture_stays_as_it_is(corpus, tmp_path, architecture):
     assert torch.equal(encoder(input_ids=ids).logits, expected)
 
 
-def test_a_copy_spares_them_too(plain):
-    encoder = deepcopy(plain)
-    read_first_token_only(encoder)
+def test_it_is_so_wherever_an_encoder_is_opened_and_in_its_copies(folder, taxonomy):
     ids = torch.tensor([[0, 8, 9, 10, 2]])
-    states = deepcopy(encoder)(input_ids=ids, output_hidden_states=True).hidden_states
-    assert states[-1].shape[1] == 1
+    for encoder in (read_encoder(folder), open_encoder(str(folder), taxonomy).model):
+        states = deepcopy(encoder)(input_ids=ids, output_hidden_states=True).hidden_states
+        assert [state.shape[1] for state in states] == [5, 5, 1]
 
 
 # A thread a core
@@ -110,10 +109,10 @@ def test_a_failure_in_a_thread_is_raised_and_what_waits_is_dropped():
     assert len(begun) < 400
 
 
-def test_torch_gives_each_batch_one_thread_and_leaves_the_number_as_it_was(plain, monkeypatch):
+def test_torch_gives_each_batch_one_thread_and_leaves_the_number_as_it_was(folder, monkeypatch):
     usual, kinds = torch.get_num_threads(), []
     torch.set_num_threads(3)
-    runtime = TorchRuntime(plain, device="cpu", reduced=False)
+    runtime = TorchRuntime(read_encoder(folder), device="cpu", reduced=False)
     forward = TorchRuntime.forward
 
     def seen(self, inputs):

@@ -195,7 +195,7 @@ class FineTuning:
         import torch
 
         recipe, encoder = self.recipe, self.opened.model
-        runtime: TorchRuntime = self.model().runtime  # type: ignore[assignment]
+        runtime = TorchRuntime(encoder, device=recipe.device, reduced=False)
         reduced = has_bfloat16(runtime.device) if recipe.reduced is None else recipe.reduced
         autocast = torch.autocast(runtime.device.type, torch.bfloat16, enabled=reduced)
         optimizer = torch.optim.AdamW(parameter_groups(encoder, recipe), fused=True)
