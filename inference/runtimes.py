@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _CPU_BATCH = 256  # tokens; few enough for what a core computes to stay in its cache
 _GPU_BATCH = 65_536
+# A thread that sets torch's number of threads sets it for all threads to come as well.
+_TORCH_THREADS = Lock()
 
 
 class Runtime(Protocol):
@@ -91,13 +95,14 @@ class TorchRuntime:
         import torch
 
         if self.device.type != "cpu":
-            yield from map(self._logits, batches)
-            return
-        usual = torch.get_num_threads()
-        try:
-            yield from _on_cores(self._logits, batches, usual, partial(torch.set_num_threads, 1))
-        finally:
-            torch.set_num_threads(usual)  # it was set for threads to come as well
+            return map(self._logits, batches)
+        with _TORCH_THREADS:
+            usual = torch.get_num_threads()
+            alone = partial(torch.set_num_threads, 1)
+            try:
+                return iter(list(_on_cores(self._logits, batches, usual, alone)))
+            finally:
+                torch.set_num_threads(usual)
 
     def _logits(self, inputs: Inputs) -> Logits:
         import torch
@@ -134,7 +139,7 @@ def input_names(config: Any) -> tuple[str, ...]:
 
 
 def read_encoder(folder: Path) -> Any:
-    """Open the checkpoint of a model folder: transformers' model, in float32."""
+    """Open the checkpoint of a model folder, in float32; see `read_first_token_only`, too."""
     need("torch", "transformers", extra="camembert")
     from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging
@@ -154,7 +159,7 @@ def read_encoder(folder: Path) -> Any:
 class OnnxRuntime:
     """An exported encoder in ONNX Runtime, on the processor.
 
-    alone : a window a batch, since activations are rounded by what else is in it.
+    alone : a window a batch, since activations may be rounded by what else is in it.
     """
 
     def __init__(self, path: Path, *, alone: bool) -> None:
@@ -203,21 +208,23 @@ class OpenvinoRuntime:
         if not reduced:  # OpenVINO's own choice is bfloat16 where the processor has it
             settings["INFERENCE_PRECISION_HINT"] = "f32"
         compiled = core.compile_model(path, "CPU", settings)
-        self.queue = openvino.AsyncInferQueue(compiled)  # as many requests as streams
+        self.requests: SimpleQueue[Any] = SimpleQueue()  # those that are free, one a stream
+        for _ in range(n_threads()):
+            self.requests.put(compiled.create_infer_request())
         self.inputs = {name for given in compiled.inputs for name in given.names}
 
     def __call__(self, batches: Iterable[Inputs]) -> Iterator[Logits]:
         """See `Runtime`."""
-        found: dict[int, Logits] = {}
+        return _on_cores(self._logits, batches, n_threads())
 
-        def keep(request: Any, place: int) -> None:
-            found[place] = request.get_output_tensor(0).data.copy()
-
-        self.queue.set_callback(keep)
-        for place, inputs in enumerate(batches):
-            self.queue.start_async({name: inputs[name] for name in self.inputs}, place)
-        self.queue.wait_all()
-        return (found[place] for place in sorted(found))
+    def _logits(self, inputs: Inputs) -> Logits:
+        given = {name: inputs[name] for name in self.inputs}
+        request = self.requests.get()
+        try:
+            logits: Logits = request.infer(given)[0]
+        finally:
+            self.requests.put(request)
+        return logits
 
 
 def _on_cores(

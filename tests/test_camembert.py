@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from copy import deepcopy
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -346,6 +347,26 @@ def test_training_computes_in_bfloat16_where_it_is_asked_to(short, monkeypatch, 
     assert torch.float32 in kinds  # the slice, at the end
     assert (torch.bfloat16 in kinds) == reduced
     assert next(learned.model.runtime.encoder.parameters()).dtype == torch.float32
+
+
+def test_the_slice_is_scored_in_bfloat16_by_a_copy(short, taxonomy, monkeypatch):
+    few, recipe = short
+    run = FineTuning(recipe, open_encoder(recipe.encoder, taxonomy), few, few)
+    encoder = run.opened.model.train()
+    before, seen = deepcopy(encoder.state_dict()), []
+    forward = TorchRuntime.forward
+
+    def spied(self, inputs):
+        seen.append(self.encoder)
+        return forward(self, inputs)
+
+    monkeypatch.setattr(TorchRuntime, "forward", spied)
+    run._slice_scores(reduced=True)
+    assert {own.dtype for own in seen} == {torch.bfloat16}
+    assert encoder not in seen
+    assert encoder.training
+    for name, weight in encoder.state_dict().items():
+        assert torch.equal(weight, before[name]), name
 
 
 def test_a_seed_whose_loss_is_no_number_is_left_out(short, monkeypatch, tmp_path):

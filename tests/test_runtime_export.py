@@ -5,12 +5,14 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from inference import InputError, load
@@ -121,6 +123,17 @@ def test_rows_do_not_depend_on_neighbours_or_padding(folder, toy, name):
     assert np.abs(alone - together).max() < 1e-4
     assert np.abs(model.logits(paragraphs[::-1])[::-1] - together).max() < 1e-4
     assert model.predict_proba([]).shape == (0, model.taxonomy.n_columns)
+
+
+@pytest.mark.parametrize("name", ["torch", *EXPORTED])
+def test_several_threads_may_score_with_one_model(folder, toy, name):
+    model = load(folder, runtime=name).model
+    paragraphs = toy.paragraphs[:60]
+    usual, expected = torch.get_num_threads(), model.logits(paragraphs)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: model.logits(paragraphs), range(12)))
+        assert {pool.submit(torch.get_num_threads).result() for _ in range(8)} == {usual}
+    assert max(np.abs(own - expected).max() for own in found) < 1e-4
 
 
 _ARCHITECTURES = {

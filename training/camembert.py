@@ -60,7 +60,8 @@ class CamembertRecipe:
     augment : exchange the names of states among themselves at random, anew in each epoch.
     seeds : how many times to train, with other orders and dropout but the same head to begin with.
     combine : "best" keeps the run that is best on the slice, "average" averages their weights.
-    reduced : compute in bfloat16 under autocast; None means where the device has it in hardware.
+    reduced : train under autocast to bfloat16, and score the slice in it; None means where the
+        device has it in hardware.
     device : as torch names it; None means a GPU if there is one.
     checkpoint : file for the state of the run; None keeps none. It stays until the caller, who has
         written the model, deletes it. resume : go on from it, on a processor to the same weights.

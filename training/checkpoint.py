@@ -8,7 +8,7 @@ from typing import Any
 
 from inference.errors import InputError
 
-_FORMAT = 3  # of the state
+_FORMAT = 4  # of the state
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,9 @@ def _openvino_dynamic_int8(
 
 def _converted(model: CamembertModel) -> Any:
     import openvino
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # of tracing
     encoder, example = _traced(model)
     # A padded token that sees no word within its reach: not a number in OpenVINO's own attention,
     # which spreads to all others.
