@@ -139,7 +139,11 @@ def input_names(config: Any) -> tuple[str, ...]:
 
 
 def read_encoder(folder: Path) -> Any:
-    """Open the checkpoint of a model folder, in float32; see `read_first_token_only`, too."""
+    """Open the checkpoint of a model folder: transformers' model, in float32.
+
+    Its last layer computes the first token alone (`first_token`). Raises InputError where a
+    library is missing or the checkpoint cannot be read.
+    """
     need("torch", "transformers", extra="camembert")
     from transformers import AutoModelForSequenceClassification
     from transformers.utils import logging

@@ -346,10 +346,10 @@ def test_origin_and_judgements_reach_the_card(changed):
 def test_an_export_writes_the_card_anew(small_model, tmp_path):
     folder, scorer = tmp_path / "m", small_model.scorer
     small_model.write(folder, with_extra_files=False)
-    measured = asdict(ExportReport("by batch", 0.99, 0.71, 0.712, 40))
+    measured = asdict(ExportReport("by window", 0.99, 0.71, 0.712, 40))
     add_runtime(folder, "onnx-int8", lambda _: None, scorer, measured, card)
     text = (folder / "card.md").read_text(encoding="utf-8")
-    assert ["`onnx-int8`", "by batch", "40", "99.00%", "0.7100", "0.7120", "-0.0020"] in rows(text)
+    assert ["`onnx-int8`", "by window", "40", "99.00%", "0.7100", "0.7120", "-0.0020"] in rows(text)
     assert text == card(read_sealed(folder))
 
 
