@@ -81,6 +81,16 @@ def test_a_useless_score_is_never_turned_round(taxonomy):
     assert min(fit_calibration(probabilities, labels, taxonomy).slopes) > 0
 
 
+def test_a_few_that_are_all_right_do_not_make_the_model_certain(taxonomy):
+    """Of eighteen paragraphs, six a tone, each tone is right: it stays below (6 + 1) / (6 + 3)."""
+    right = np.eye(3, dtype=bool)[np.arange(18) % 3]
+    labels = np.column_stack([np.zeros((18, 4), bool), right])
+    probabilities = np.full((18, 7), 0.5)
+    probabilities[:, 4:] = np.where(right, 0.6, 0.2)
+    found = fit_calibration(probabilities, labels, taxonomy).apply(probabilities, taxonomy)
+    assert found[:, 4:].max() == pytest.approx(7 / 9, abs=1e-3)
+
+
 def test_certain_probabilities_stay_finite(taxonomy):
     probabilities = np.array([[0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0]])
     calibration = Calibration((2.0,) * 7, (0.5,) * 4 + (0.0,) * 3)

@@ -143,10 +143,17 @@ def _platt(logit: NDArray[np.float64], label: NDArray[np.bool_]) -> tuple[float,
 
 
 def _inverse_temperature(logs: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
+    """Guo et al. (2017), section 4.2, with Platt's smoothed targets for as many labels as are.
+
+    Without them a few paragraphs that are all right would make the model certain of everything.
+    """
+    n_own = (labels.sum(axis=0) * labels).sum(axis=1, keepdims=True)  # with the paragraph's label
+    target = (n_own * labels + 1) / (n_own + labels.shape[1])
+
     def loss(log_slope: float) -> float:
         z = np.exp(log_slope) * logs
         z -= z.max(axis=1, keepdims=True)
-        return float((np.log(np.exp(z).sum(axis=1)) - z[labels]).mean())
+        return float((np.log(np.exp(z).sum(axis=1)) - (target * z).sum(axis=1)).mean())
 
     bounds = (np.log(_SLOPES[0]), np.log(_SLOPES[1]))
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))

@@ -35,7 +35,7 @@ def figures(scores: Entries) -> Iterator[str]:
     n = model["n_articles"]
     yield (
         f"On {model['n_paragraphs']} paragraphs of {n} held-out article{'s' if n > 1 else ''}, "
-        f"looked at once, after all choices. {INTERVALS}"
+        f"which served neither fitting nor the choice of settings. {INTERVALS}"
     )
     columns = ("", "n", "F1", "precision", "recall", "PR-AUC", *(f"{name} F1" for name in beside))
     for axis, own in model["axes"].items():

@@ -151,8 +151,8 @@ def _groups(manifest: Mapping[str, Any]) -> Iterator[str]:
             if worse:
                 yield (
                     f"On {axis} it does worse than overall (micro-F1 {all_.value:.3f}) where "
-                    f"{column} is {', '.join(worse)}. One in forty of the {n} with "
-                    "an interval would seem so by chance."
+                    f"{column} is {', '.join(worse)}."
+                    + (f" Of {n} groups, one in forty would seem so by chance." if n > 1 else "")
                 )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from training.bootstrap import ArticleBootstrap, interval
 
 N_DRAWS = 2_000
+_DIGITS = 6  # of what is kept; a card shows three, and rounding twice would give others
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ class Measured:
         return cls(*(max(0.0, bound) for bound in (sample - bias, low, high)))
 
     def to_dict(self) -> dict[str, float | None]:
-        """Ready for JSON, rounded to four digits; NaN is None."""
+        """Ready for JSON, rounded to six digits; NaN is None."""
         bounds = {"value": self.value, "low": self.low, "high": self.high}
-        return {k: round(v, 4) if np.isfinite(v) else None for k, v in bounds.items()}
+        return {k: round(v, _DIGITS) if np.isfinite(v) else None for k, v in bounds.items()}
 
     @classmethod
     def from_dict(cls, found: Mapping[str, float | None]) -> Self:
@@ -86,7 +87,7 @@ def sample_and_draws(
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses' content ready for JSON: figures as `Measured.to_dict`, floats to four digits."""
+    """Dataclasses' content ready for JSON: figures as `Measured.to_dict`, floats to six digits."""
     if isinstance(value, Measured):
         return value.to_dict()
     if isinstance(value, dict):
@@ -94,7 +95,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(own) for own in value]
     if isinstance(value, float):
-        return round(value, 4) if np.isfinite(value) else None
+        return round(value, _DIGITS) if np.isfinite(value) else None
     if hasattr(value, "__dataclass_fields__"):
         return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
     return value
