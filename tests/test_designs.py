@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from inference.errors import InputError
+from training.corpus import hold_out
 from training.designs import cross_validation, fixed_split, leave_out, past_and_later
 
 
@@ -103,6 +104,20 @@ def test_the_articles_that_fit_held_out_are_found_again(small_corpus, small_mode
     other = with_column(small_corpus, text=small_corpus.table["text"] + " Fin.")
     assert "flatter" in fixed_split(other, small_model.provenance).caveat
     assert design.caveat == ""
+
+
+def test_models_that_held_out_others_are_not_compared(small_corpus, small_model):
+    """Whichever comes first; a model of another corpus says nothing of what to measure."""
+    own = small_model.provenance
+    drawn = hold_out(small_corpus, 0.2, 5).fingerprint()
+    other = replace(own, training={"test_share": 0.2, "seed": 5}, corpus={"fingerprint": drawn})
+    elsewhere = replace(own, corpus={"fingerprint": "another"})
+    for pair in ((own, other), (other, own)):
+        with pytest.raises(InputError, match=r"other articles held out.*with the same --seed"):
+            fixed_split(small_corpus, *pair)
+    expected = fixed_split(small_corpus, own).measured.article_ids.tolist()
+    for pair in ((own, own), (own, elsewhere), (elsewhere, own)):
+        assert fixed_split(small_corpus, *pair).measured.article_ids.tolist() == expected
 
 
 def test_bad_columns_are_named(small_corpus):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,21 +75,29 @@ class Design:
         }
 
 
-def fixed_split(
-    corpus: LabelledCorpus, provenance: Provenance | None = None, *, required: bool = False
-) -> Design:
-    """The articles that the corpus marks test, or those that the fit held out of this corpus.
+def fixed_split(corpus: LabelledCorpus, *provenances: Provenance, required: bool = False) -> Design:
+    """The articles that the corpus marks test, or those that a fit held out of this corpus.
 
-    provenance : of the model. Where the corpus has no split of its own, the fit's seed draws the
-        held-out articles again, and its fingerprint says whether this is the corpus it had.
+    provenances : of the models that are to be measured. Where the corpus has no split of its own,
+        a fit's seed draws the held-out articles again, and its fingerprint says whether this is
+        the corpus it had.
     required : raise InputError where there is no test row; otherwise all articles are measured.
+
+    Raises InputError where one model was fitted on articles that another's fit held out.
     """
     paragraph = ~_passages(corpus)
     sentence = "the articles that the corpus marks test"
     if not (corpus.table["split"] == "test").any():
-        drawn = _drawn_again(corpus, provenance) if provenance and not _has_split(corpus) else None
-        if drawn is not None:
-            corpus, sentence = drawn, "the articles that fit held out of this corpus"
+        drawn = () if _has_split(corpus) else _drawn_again(corpus, provenances)
+        if len({own.fingerprint() for own in drawn}) > 1:
+            msg = (
+                "the models were fitted on this corpus with other articles held out, so that each "
+                "has seen what would measure the other; expected the same; fit both with the same "
+                "--seed, or mark articles test in a column split"
+            )
+            raise InputError(msg)
+        if drawn:
+            corpus, sentence = drawn[0], "the articles that fit held out of this corpus"
         elif required:
             msg = (
                 "the corpus has no row marked test; expected a column split with train and test; "
@@ -202,16 +211,21 @@ def _has_split(corpus: LabelledCorpus) -> bool:
     return bool((corpus.table.loc[~corpus.table["passage"], "split"] != "").any())
 
 
-def _drawn_again(corpus: LabelledCorpus, provenance: Provenance) -> LabelledCorpus | None:
-    """The corpus with the split that a fit drew; None where it was fitted on another."""
-    training = provenance.training
-    if not {"test_share", "seed"} <= set(training):
-        return None
-    try:
-        drawn = hold_out(corpus, float(training["test_share"]), int(training["seed"]))
-    except InputError:  # too few articles: no fit was possible on this corpus
-        return None
-    return drawn if drawn.fingerprint() == provenance.corpus.get("fingerprint") else None
+def _drawn_again(
+    corpus: LabelledCorpus, provenances: Sequence[Provenance]
+) -> tuple[LabelledCorpus, ...]:
+    """The corpus with the split that each fit drew; without those fitted on another corpus."""
+    found = []
+    for own in provenances:
+        if not {"test_share", "seed"} <= set(own.training):
+            continue
+        try:
+            drawn = hold_out(corpus, float(own.training["test_share"]), int(own.training["seed"]))
+        except InputError:  # too few articles: no fit was possible on this corpus
+            continue
+        if drawn.fingerprint() == own.corpus.get("fingerprint"):
+            found.append(drawn)
+    return tuple(found)
 
 
 def _whole_articles(corpus: LabelledCorpus, column: str) -> None:

@@ -36,9 +36,7 @@ class Section:
 def preface(report: Report, model: str) -> list[str]:
     """What was measured, in sentences, with every caveat that the figures need."""
     scores, design = report.model, report.design
-    told = [f"{model}: {measured_in_words(scores, design)}"]
-    if design.caveat:
-        told.append(design.caveat)
+    told = [f"{model}: {measured_in_words(scores, design)}", *caveats(scores, design)]
     if design.refits:
         told.append(
             "What is measured is the recipe of the model (its setting, fitted anew, with "
@@ -48,11 +46,17 @@ def preface(report: Report, model: str) -> list[str]:
     if design.n_dropped:
         side = "training texts" if design.refits else "measured paragraphs"
         told.append(f"{design.n_dropped} {side} left out: near-duplicates of the other side.")
-    if scores.n_articles == 1:
-        told.append("One article only: no interval can be given; label several articles.")
-    elif scores.n_articles < 10:
-        told.append("With fewer than ten articles the intervals are narrower than they should be.")
     return told
+
+
+def caveats(found: Scores | Comparison, design: Design) -> Iterator[str]:
+    """What to think of figures on these articles; nothing where there is nothing to say."""
+    if design.caveat:
+        yield design.caveat
+    if found.n_articles == 1:
+        yield "One article only: no interval can be given; label several articles."
+    elif found.n_articles < 10:
+        yield "With fewer than ten articles the intervals are narrower than they should be."
 
 
 def measured_in_words(found: Scores | Comparison, design: Design) -> str:
@@ -146,8 +150,8 @@ def _probabilities_section(model: Scores) -> Section:
     return Section(
         "Probabilities: ranking and calibration",
         "PR-AUC: average precision, how well the probabilities rank, whatever the threshold; 1 is "
-        "best, by lot it is the label's share. Brier: mean squared error of the probability; 0 is "
-        "best. ECE: how far probabilities are from observed shares on average, debiased; 0 is "
+        "best, by chance it is the label's share. Brier: mean squared error of the probability; 0 "
+        "is best. ECE: how far probabilities are from observed shares on average, debiased; 0 is "
         "best, and at 0.03 a probability of 60 % means about 57 to 63 %.",
         ("", "PR-AUC", "Brier", "ECE"),
         _without_last_rule(rows),

@@ -13,7 +13,7 @@ from training.corpus import LabelledCorpus
 from training.designs import fixed_split
 from training.evaluate import check_taxonomy
 from training.predictions import predict
-from training.report_sections import Section, measured_in_words
+from training.report_sections import Section, caveats, measured_in_words
 from training.report_terminal import print_sections
 
 
@@ -25,13 +25,13 @@ from training.report_terminal import print_sections
 def command(a: Path, b: Path, corpus: Path, format_: str | None) -> None:
     """Say whether model A or model B (folders, or `default`) is better on CORPUS, if either is.
 
-    Both are measured on the same articles: those that CORPUS marks test, else those that the fit
-    of A held out of it, else all.
+    Both are measured on the same articles: those that CORPUS marks test, else those that the fits
+    held out of it (which must be the same ones: give both fits the same --seed), else all.
     """
     one, other = stored_model(a), stored_model(b)
     check_taxonomy(one.scorer.taxonomy, other.scorer.taxonomy)
     labelled = LabelledCorpus.read(corpus, one.scorer.taxonomy)
-    design = fixed_split(labelled, one.provenance)
+    design = fixed_split(labelled, one.provenance, other.provenance)
     found = compare(*(predict(own.scorer, design.measured) for own in (one, other)))
     if wants_json(format_):
         runtimes = {"A": one.runtime, "B": other.runtime}
@@ -40,7 +40,7 @@ def command(a: Path, b: Path, corpus: Path, format_: str | None) -> None:
         return
     told = [
         f"A is {in_words(a, one)}; B is {in_words(b, other)}: {measured_in_words(found, design)}",
-        *([design.caveat] if design.caveat else []),
+        *caveats(found, design),
         *(f"{axis}, macro-F1: {_sentence(own)}" for axis, own in found.macro_f1.items()),
     ]
     print_sections(told, [_section(found)])
@@ -64,7 +64,7 @@ def _section(found: Comparison) -> Section:
                 f"{one.a.value:.3f}",
                 f"{one.b.value:.3f}",
                 str(one.difference),
-                f"{one.p_holm:.3f}",
+                f"{one.p_holm:.4f}",
                 f"{one.better} better" if one.better else "none shown",
             )
             for name, one in named
@@ -75,7 +75,7 @@ def _section(found: Comparison) -> Section:
         "how often chance alone would part two equal models as far (permutation by article, "
         "after Holm for all labels at once, and for all axes). none shown: no difference shown, "
         f"p is {LEVEL:g} or more; these articles do not tell A from B, which does not prove them "
-        "equal."
+        "equal. An interval is of one difference alone; p, which decides, is of all."
     )
     columns = ("F1", "A", "B", "B - A (95 % interval)", "p", "difference")
     return Section("Difference by label", legend, columns, tuple(rows[:-1]))
