@@ -11,7 +11,7 @@ card.md               the manifest in words
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +26,7 @@ from inference.errors import InputError
 from inference.model_kind import Backend
 from inference.runtimes import EXPORTED
 from inference.scorer import Scorer
-from inference.sealed_folder import MANIFEST, read_sealed, write_sealed
+from inference.sealed_folder import MANIFEST, read_manifest, read_sealed, write_sealed
 from inference.taxonomy import Taxonomy
 
 DEFAULT_MODEL = Path(__file__).parent / "default_model"
@@ -80,13 +80,17 @@ class StoredModel:
     runtimes: Mapping[str, Mapping[str, Any]]
 
 
-def read_model(folder: Path, backend: Backend = Backend()) -> StoredModel:
+def read_model(
+    folder: Path, backend: Backend = Backend(), spare: Collection[str] = ()
+) -> StoredModel:
     """Open a model folder after checking every file against the manifest.
+
+    spare : as for `read_sealed`.
 
     Raises InputError where the folder is missing, incomplete, changed since it was written, of a
     newer format, or computes other probabilities here than where it was written.
     """
-    manifest = read_sealed(folder)
+    manifest = read_sealed(folder, spare)
     try:
         taxonomy = Taxonomy.from_dict(manifest["taxonomy"], str(folder / MANIFEST))
         kind = manifest["kind"]
@@ -130,7 +134,7 @@ def read_model(folder: Path, backend: Backend = Backend()) -> StoredModel:
 def read_taxonomy(folder: Path) -> Taxonomy:
     """The taxonomy of a model folder whose model need not open; raises InputError as above."""
     where = str(folder / MANIFEST)
-    content = read_sealed(folder).get("taxonomy")
+    content = read_manifest(folder).get("taxonomy")
     if not isinstance(content, dict):
         msg = f"{where}: not a whole manifest (no taxonomy); fit the model again"
         raise InputError(msg)
@@ -195,16 +199,18 @@ def add_runtime(
 ) -> None:
     """Add an exported runtime to an encoder's folder, which is replaced as a whole.
 
+    What an earlier export of the same runtime wrote there need not be whole.
+
     fill : writes the runtime's files into the folder that it is given.
     scorer : scores with the runtime; its golden predictions, and the library's version, are kept
         beside `measured`.
     card : makes card.md anew of the manifest with the runtime in it.
     """
-    manifest = read_sealed(folder)
+    exported = EXPORTED[name]
+    manifest = read_sealed(folder, exported.files)
     runtimes = dict(manifest.get("runtimes", {}))
     golden = scorer.predict_proba(GOLDEN_TEXTS).round(6).tolist()
-    library = EXPORTED[name].library
-    used = {library: import_module(library).__version__}
+    used = {exported.library: import_module(exported.library).__version__}
     runtimes[name] = {**measured, "golden": golden, "versions": used}
     content = {
         key: value for key, value in manifest.items() if key not in ("format", "files", "digest")
@@ -213,7 +219,7 @@ def add_runtime(
     def refill(temporary: Path) -> None:
         import shutil
 
-        for file in manifest["files"]:
+        for file in manifest["files"].keys() - set(exported.files):
             shutil.copy2(folder / file, temporary / file)
         fill(temporary)
         (temporary / _CARD).write_bytes(card(content).encode())

@@ -290,22 +290,33 @@ def reason_of(error: Exception) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A runtime that needs no torch: the library, what opens a file, and the file's name."""
+    """A runtime that needs no torch: the library, what opens it, and its files in a model folder.
+
+    files : the one that is opened first; others are found beside it.
+    """
 
     library: str
     runtime: Callable[[Path], Runtime]
-    file: str
+    files: tuple[str, ...]
+
+    def path(self, folder: Path) -> Path:
+        """The file that is opened."""
+        return folder / self.files[0]
 
     def open(self, folder: Path) -> Runtime:
         """Open the runtime's file in a model folder; raises InputError where it cannot be."""
-        with readable(folder / self.file, self.library):
-            return self.runtime(folder / self.file)
+        with readable(self.path(folder), self.library):
+            return self.runtime(self.path(folder))
 
 
 # In the order in which they are taken: the faster way of each before the other (`make bench`).
 EXPORTED = {
-    "openvino-int8": Exported("openvino", partial(OpenvinoRuntime, reduced=True), "model.int8.xml"),
-    "onnx-int8": Exported("onnxruntime", partial(OnnxRuntime, alone=True), "model.int8.onnx"),
-    "openvino": Exported("openvino", partial(OpenvinoRuntime, reduced=False), "model.xml"),
-    "onnx": Exported("onnxruntime", partial(OnnxRuntime, alone=False), "model.onnx"),
+    "openvino-int8": Exported(
+        "openvino", partial(OpenvinoRuntime, reduced=True), ("model.int8.xml", "model.int8.bin")
+    ),
+    "onnx-int8": Exported("onnxruntime", partial(OnnxRuntime, alone=True), ("model.int8.onnx",)),
+    "openvino": Exported(
+        "openvino", partial(OpenvinoRuntime, reduced=False), ("model.xml", "model.bin")
+    ),
+    "onnx": Exported("onnxruntime", partial(OnnxRuntime, alone=False), ("model.onnx",)),
 }

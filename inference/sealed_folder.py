@@ -11,14 +11,18 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from inference.errors import InputError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+
+_REMEDY = "copy the folder again, export again what export added, or fit again"
 
 
 def write_sealed(folder: Path, content: Mapping[str, Any], fill: Callable[[Path], None]) -> None:
@@ -50,21 +54,33 @@ def write_sealed(folder: Path, content: Mapping[str, Any], fill: Callable[[Path]
             file.flush()
             os.fsync(file.fileno())
         _replace(temporary, folder)
-    except OSError as error:
-        msg = f"{folder}: cannot be written ({error.strerror or error}); nothing was changed"
+    except (OSError, SafetensorError) as error:  # a full disk is the one or the other
+        reason = getattr(error, "strerror", None) or error
+        msg = f"{folder}: cannot be written ({reason}); nothing was changed"
         raise InputError(msg) from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def read_sealed(folder: Path) -> dict[str, Any]:
+def read_sealed(folder: Path, spare: Collection[str] = ()) -> dict[str, Any]:
     """The manifest of a folder, after every file has been checked against it.
+
+    spare : names of files that need not be whole, since they are about to be written anew.
 
     Raises InputError where the folder is missing, incomplete, changed since it was written, or of
     a newer format.
     """
-    manifest, path = _read_manifest(folder), folder / MANIFEST
+    manifest = read_manifest(folder)
+    for name, expected in manifest["files"].items():
+        if name not in spare:
+            _check_file(folder / name, str(expected))
+    return manifest
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest alone, whatever the other files are; raises InputError as `read_sealed`."""
+    manifest, path = _parsed(folder), folder / MANIFEST
     if manifest["format"] > FORMAT:
         msg = (
             f"{path}: model format {manifest['format']}; this version reads up to {FORMAT}; "
@@ -77,8 +93,6 @@ def read_sealed(folder: Path) -> dict[str, Any]:
             "folder again or fit again"
         )
         raise InputError(msg)
-    for name, expected in manifest["files"].items():
-        _check_file(folder / name, str(expected))
     return manifest
 
 
@@ -105,7 +119,7 @@ def check_output(folder: Path) -> None:
     if not found:
         return
     try:
-        own = {MANIFEST, *_read_manifest(folder)["files"]}
+        own = {MANIFEST, *_parsed(folder)["files"]}
     except InputError as error:
         msg = (
             f"{folder}: no whole model that could be replaced ({error}); move it elsewhere, or "
@@ -156,7 +170,7 @@ def _replace(temporary: Path, folder: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def _parsed(folder: Path) -> dict[str, Any]:
     """A manifest that need not be whole or of this format."""
     path = folder / MANIFEST
     try:
@@ -181,12 +195,11 @@ def _check_file(path: Path, expected: str) -> None:
     try:
         found = _file_digest(path)
     except OSError as error:
-        msg = f"{path}: listed in the manifest but cannot be read ({error.strerror}); fit again"
+        msg = f"{path}: listed in the manifest but cannot be read ({error.strerror}); {_REMEDY}"
         raise InputError(msg) from error
     if found != expected:
         msg = (
             f"{path}: its content is not what the manifest says (SHA-256 {found[:12]}…, expected "
-            f"{expected[:12]}…); the file was changed or cut off; copy the folder again or fit "
-            "again"
+            f"{expected[:12]}…); the file was changed or cut off; {_REMEDY}"
         )
         raise InputError(msg)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 from inference import InputError, load
 from inference.artefact import read_model
@@ -110,11 +111,16 @@ def test_a_changed_byte_or_a_cut_is_found(folder, position):
         load(folder)
 
 
-def test_a_full_disk_leaves_the_old_model(folder, small_model, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left on device"), SafetensorError("No space left on device")],
+    ids=["system", "safetensors"],
+)
+def test_a_full_disk_leaves_the_old_model(folder, small_model, monkeypatch, error):
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
 
     def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise error
 
     monkeypatch.setattr("safetensors.numpy.save_file", full)
     with pytest.raises(InputError, match="No space left on device.*nothing was changed"):

@@ -110,8 +110,8 @@ def test_a_runtime_gives_the_probabilities_of_torch(folder, toy, name):
     ("name", "mark"), [("onnx", b"DynamicQuantizeLinear"), ("openvino", b"FakeQuantize")]
 )
 def test_eight_bits_are_in_the_file_of_that_name_alone(folder, name, mark):
-    assert mark in (folder / EXPORTED[f"{name}-int8"].file).read_bytes()
-    assert mark not in (folder / EXPORTED[name].file).read_bytes()
+    assert mark in (folder / EXPORTED[f"{name}-int8"].files[0]).read_bytes()
+    assert mark not in (folder / EXPORTED[name].files[0]).read_bytes()
 
 
 @pytest.mark.parametrize("name", EXPORTED)
@@ -207,14 +207,14 @@ def test_where_nothing_is_installed_the_smallest_is_asked_for(folder, monkeypatc
 
 @pytest.mark.parametrize("name", ["onnx", "onnx-int8"])
 def test_an_onnx_file_tells_nothing_of_the_machine(folder, name):
-    whole = (folder / EXPORTED[name].file).read_bytes()
+    whole = (folder / EXPORTED[name].files[0]).read_bytes()
     assert str(Path(__file__).parents[1]).encode() not in whole
     assert b"site-packages" not in whole
 
 
 @pytest.mark.parametrize("name", EXPORTED)
 def test_a_file_that_its_library_cannot_read_is_one_line(folder, tmp_path, name):
-    (tmp_path / EXPORTED[name].file).write_text("?")
+    (tmp_path / EXPORTED[name].files[0]).write_text("?")
     with pytest.raises(
         InputError, match=r"model\S+: \w+ \d\S+ cannot read it \((?!Exception from)"
     ) as error:
@@ -234,6 +234,34 @@ def test_an_export_that_computes_otherwise_here_is_exported_again(folder, toy_cs
     done = CliRunner().invoke(command, [str(own), str(toy_csv), "--runtime", "openvino"])
     assert done.exit_code == 0, done.output
     load(own, runtime="openvino")
+
+
+@pytest.mark.parametrize("damage", ["lost", "cut"])
+def test_a_damaged_export_is_mended_by_the_same_export(folder, toy_csv, tmp_path, damage):
+    own = tmp_path / "model"
+    shutil.copytree(folder, own)
+    broken = own / EXPORTED["openvino"].files[1]
+    broken.unlink() if damage == "lost" else broken.write_bytes(broken.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"model.bin: .* export again what export added"):
+        load(own, runtime="torch")
+    given = [str(own), str(toy_csv), "--runtime", "onnx"]
+    done = CliRunner().invoke(command, given)
+    assert isinstance(done.exception, InputError)  # it would carry the broken file along
+    done = CliRunner().invoke(command, [*given[:-1], "openvino"])
+    assert done.exit_code == 0, done.output
+    for name in ("openvino", "onnx", "torch"):
+        load(own, runtime=name)
+
+
+def test_what_a_library_cannot_write_is_one_line(folder, toy, tmp_path, monkeypatch):
+    def failing(*_):
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setitem(WRITERS, "openvino", {"float32": failing})
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(InputError, match=r"openvino: .*iostream error\); nothing was added; free"):
+        export(folder, toy, "openvino")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_few_paragraphs_are_no_measure(folder, toy):
@@ -299,7 +327,7 @@ def test_where_the_fastest_way_changes_labels_the_more_exact_one_is_taken(
 ):
     own = tmp_path / "model"
     shutil.copytree(folder, own)
-    assert fast in (own / EXPORTED[name].file).read_bytes()
+    assert fast in (own / EXPORTED[name].files[0]).read_bytes()
     compare, first = runtime_export._compare, []
 
     def refusing_once(*given):
@@ -317,7 +345,7 @@ def test_where_the_fastest_way_changes_labels_the_more_exact_one_is_taken(
     kept = read_model(own).runtimes[name]
     assert (kept["way"], kept["agreement"]) == (second_way, 1.0)
     assert list(kept["versions"]) == [EXPORTED[name].library]
-    written = (own / EXPORTED[name].file).read_bytes()
+    written = (own / EXPORTED[name].files[0]).read_bytes()
     assert fast not in written
     assert exact in written
     found = load(own, runtime=name).predict_proba(TEXTS)
@@ -354,7 +382,7 @@ def test_evaluate_refits_an_encoder_and_scores_with_the_runtime_it_is_told(
     opened = []
 
     def noted(self, where):
-        opened.append(self.file)
+        opened.append(self.files[0])
         return open_runtime(self, where)
 
     open_runtime = type(EXPORTED["onnx"]).open

@@ -19,7 +19,7 @@ from inference.article import Article, Paragraph
 from inference.errors import InputError
 from inference.model_kind import Backend
 from inference.scorer import Scorer
-from inference.sealed_folder import read_sealed
+from inference.sealed_folder import read_manifest
 from inference.taxonomy import Taxonomy
 from training.corpus import LabelledCorpus, hold_out
 from training.corpus_record import Background
@@ -36,8 +36,6 @@ from training.unlabelled import UnlabelledTexts
 LIMIT = 10_000
 WEIGHTS = (0.1, 0.3, 1.0)
 
-_AT_ONCE = 256  # paragraphs that the teacher scores between two steps of the progress bar
-
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
@@ -51,7 +49,7 @@ class Teacher:
     def read(cls, folder: Path, backend: Backend = Backend()) -> Self:
         """Open a model folder. Raises InputError as `read_model` does."""
         stored = read_model(folder, backend)
-        return cls(stored.scorer, stored.provenance, str(read_sealed(folder)["digest"]))
+        return cls(stored.scorer, stored.provenance, str(read_manifest(folder)["digest"]))
 
     def to_dict(self) -> dict[str, Any]:
         """What names it, for a student's manifest."""
@@ -71,11 +69,11 @@ class Teacher:
         2017), which is next to a hard label and its errors. The calibration takes the place of
         the temperature of Hinton et al. (2015); thresholds take no part.
         """
-        starts = range(0, len(paragraphs), _AT_ONCE)
+        model = self.scorer.model
+        starts = range(0, len(paragraphs), model.at_once)
         parts = [
             self.scorer.calibration.apply(
-                self.scorer.model.predict_proba(paragraphs[start : start + _AT_ONCE]),
-                self.scorer.taxonomy,
+                model.predict_proba(paragraphs[start : start + model.at_once]), model.taxonomy
             )
             for start in track(starts, len(starts))
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -16,9 +17,9 @@ from inference.artefact import add_runtime, read_model
 from inference.camembert import CamembertModel
 from inference.errors import InputError
 from inference.model_kind import Backend
-from inference.runtimes import EXPORTED, TorchRuntime, need, read_encoder
+from inference.runtimes import EXPORTED, TorchRuntime, need, read_encoder, reason_of
 from inference.scorer import Scorer
-from inference.sealed_folder import check_output, read_sealed
+from inference.sealed_folder import check_output, read_manifest
 from training.card import card
 from training.corpus import LabelledCorpus
 from training.designs import fixed_split
@@ -87,12 +88,12 @@ def export(
     fewer than 67 paragraphs would be measured.
     """
     need("torch", "transformers", *LIBRARIES[runtime], extra="export")
-    if "encoder" not in read_sealed(folder):
+    if "encoder" not in read_manifest(folder):
         msg = f"{folder}: a linear model needs no export; expected a folder of an encoder"
         raise InputError(msg)
     check_output(folder)
-    # Not an export that is there already: it may be what is to be mended.
-    stored = read_model(folder, Backend("torch"))
+    # What an earlier export wrote may be what is to be mended.
+    stored = read_model(folder, Backend("torch"), spare=EXPORTED[runtime].files)
     model = cast("CamembertModel", stored.scorer.model)
     fp32 = replace(model, runtime=TorchRuntime(read_encoder(folder), device="cpu", reduced=False))
     design = fixed_split(corpus, stored.provenance)
@@ -133,7 +134,7 @@ def export(
 def copy_files(source: Path, into: Path) -> None:
     """Copy the files of one folder into another."""
     for path in source.iterdir():
-        (into / path.name).write_bytes(path.read_bytes())
+        shutil.copyfile(path, into / path.name)
 
 
 def write_runtime(
@@ -148,8 +149,19 @@ def write_runtime(
     fp32 : computed by torch on the processor, in float32.
     calibration : paragraphs that static int8 takes its ranges from.
     writer : one of the runtime's `runtime_writers.WRITERS`.
+
+    Raises InputError where the library that writes them fails.
     """
-    writer(fp32, folder / EXPORTED[runtime].file, calibration)
+    try:
+        writer(fp32, EXPORTED[runtime].path(folder), calibration)
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # each library has its own kinds
+        msg = (
+            f"{runtime}: this encoder cannot be written ({reason_of(error)}); nothing was added; "
+            f"free some space in {folder.parent}, or export to the other runtime"
+        )
+        raise InputError(msg) from error
     return replace(fp32, runtime=EXPORTED[runtime].open(folder))
 
 

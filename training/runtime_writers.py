@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,19 +79,15 @@ def _onnx_int8(model: CamembertModel, path: Path, calibration: list[Paragraph]) 
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     whole = _onnx_graph(model, calibration)
-    logging.disable(logging.WARNING)  # advice to infer shapes first, as torch's exporter has done
-    try:
+    with _unlogged(logging.WARNING):  # advice to infer shapes first, as torch's exporter has done
         quantize_dynamic(whole, path, weight_type=QuantType.QInt8, per_channel=True)
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _onnx_blockwise_int8(model: CamembertModel, path: Path, calibration: list[Paragraph]) -> None:
     """Weights and activations by blocks of 32: what a row becomes hangs on no other row."""
     from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
-    logging.disable(logging.INFO)  # a line a node
-    try:
+    with _unlogged(logging.INFO):  # a line a node
         quantizer = MatMulNBitsQuantizer(
             _onnx_graph(model, calibration),
             bits=8,
@@ -99,9 +96,26 @@ def _onnx_blockwise_int8(model: CamembertModel, path: Path, calibration: list[Pa
             accuracy_level=_INT8_ACTIVATIONS,
         )
         quantizer.process()
-    finally:
-        logging.disable(logging.NOTSET)
     quantizer.model.save_model_to_file(str(path))
+
+
+@contextmanager
+def _unlogged(level: int) -> Iterator[None]:
+    """Log nothing of a level or below."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, level))
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
+def _bars_on_terminal() -> Iterator[None]:
+    """NNCF's progress bars go to a terminal on stderr or nowhere, not to standard output."""
+    with Path(os.devnull).open("w") as nowhere:
+        with redirect_stdout(sys.stderr if sys.stderr.isatty() else nowhere):
+            yield
 
 
 def _onnx_graph(model: CamembertModel, calibration: list[Paragraph]) -> Any:
@@ -136,7 +150,7 @@ def _openvino_static_int8(model: CamembertModel, path: Path, calibration: list[P
         for own in (windows.padded(batch, model.padding),)
     ]
     nncf.set_log_level(logging.ERROR)
-    with redirect_stdout(sys.stderr):  # its progress bars
+    with _bars_on_terminal():
         quantized = nncf.quantize(
             whole,
             nncf.Dataset(inputs),
@@ -157,7 +171,7 @@ def _openvino_dynamic_int8(
     import openvino
 
     nncf.set_log_level(logging.ERROR)
-    with redirect_stdout(sys.stderr):
+    with _bars_on_terminal():
         quantized = nncf.compress_weights(
             _converted(model),
             mode=nncf.CompressWeightsMode.INT8_ASYM,
