@@ -425,6 +425,27 @@ def test_an_encoder_is_known_by_its_weights_wherever_it_lies(
         asked.learn(few, lambda _: None, untracked)
 
 
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "I/O")])
+def test_a_checkpoint_that_cannot_be_read_now_is_not_to_be_deleted(tmp_path, monkeypatch, error):
+    def failing(*_, **__):
+        raise error
+
+    own = Checkpoint(tmp_path / "c", "run")
+    own.save({})
+    monkeypatch.setattr("torch.load", failing)
+    with pytest.raises(InputError, match=rf"cannot be read \({error.strerror}\); run it again"):
+        own.load(resume=True)
+
+
+def test_a_linear_fit_leaves_an_interrupted_run_alone(small_csv, tmp_path, quick, monkeypatch):
+    monkeypatch.setattr("training.commands.fit._recipe", lambda *_: quick)
+    kept = tmp_path / "m.checkpoint"
+    kept.write_text("hours")
+    done = CliRunner().invoke(posture_train, ["fit", str(small_csv), "--output", f"{tmp_path}/m"])
+    assert done.exit_code == 0, done.output
+    assert kept.read_text() == "hours"
+
+
 def test_a_checkpoint_in_bfloat16_opens(encoder, taxonomy, tmp_path):
     shutil.copytree(encoder, tmp_path / "half")
     whole = AutoModelForSequenceClassification.from_pretrained(encoder)
@@ -808,6 +829,23 @@ def test_a_hub_that_cannot_be_reached_is_one_line_with_a_way_out(taxonomy, monke
 def test_a_folder_without_an_encoder_is_refused(taxonomy, tmp_path):
     with pytest.raises(InputError, match="expected a folder with config.json"):
         open_encoder(str(tmp_path), taxonomy)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"pad_token_id": None}, "no pad_token_id"),
+        ({"max_position_embeddings": -1}, "no max_position_embeddings"),
+        ({"model_type": "mbart", "classifier_dropout": 0.0}, "mbart reads and writes"),
+    ],
+)
+def test_an_architecture_that_cannot_serve_is_refused(encoder, taxonomy, tmp_path, change, found):
+    folder = tmp_path / "own"
+    shutil.copytree(encoder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(InputError, match=rf"own: .*{found}.*; expected"):
+        open_encoder(str(folder), taxonomy)
 
 
 def test_a_tokenizer_that_gives_letters_is_refused(encoder, taxonomy, tmp_path):

@@ -10,6 +10,7 @@ _TINY = {
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
     "intermediate_size": 64,
+    "type_vocab_size": 1,
 }
 
 
@@ -43,9 +44,10 @@ def write_tiny_encoder(
         vocab_size=vocabulary, special_tokens=special, unk_token="<unk>", show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
+    second = int(config.get("type_vocab_size", 1) > 1)  # the segment of the context
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>",
-        pair="<s> $A </s> </s> $B </s>",
+        pair=f"<s> $A </s> </s>:{second} $B:{second} </s>:{second}",
         special_tokens=[("<s>", 0), ("</s>", 2)],
     )
     torch.manual_seed(0)
@@ -54,7 +56,6 @@ def write_tiny_encoder(
         architecture,
         **(_TINY | config),
         max_position_embeddings=max_length + 2,
-        type_vocab_size=1,
         pad_token_id=1,
         bos_token_id=0,
         eos_token_id=2,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inference.errors import InputError
 
-_FORMAT = 4  # of the state
+if TYPE_CHECKING:
+    import torch
+
+_FORMAT = 5  # of the state
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,11 @@ class Checkpoint:
             if state["format"] != _FORMAT:
                 msg = "of another version"
                 raise ValueError(msg)
+        except MemoryError:
+            raise
+        except OSError as error:
+            msg = f"{self.path}: cannot be read ({error.strerror or error}); run it again"
+            raise InputError(msg) from error
         except Exception as error:
             msg = (
                 f"{self.path}: no whole checkpoint of this version of posture; delete the file and "
@@ -82,18 +90,21 @@ class Checkpoint:
             self.path.unlink(missing_ok=True)
 
 
-def random_state() -> dict[str, Any]:
-    """State of torch's generators, on the processor and on each GPU."""
+def random_state(device: torch.device) -> dict[str, Any]:
+    """State of torch's generators that a run on a device draws from.
+
+    Of no other device: to ask a GPU for its state takes some of its memory.
+    """
     import torch
 
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+    own = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    return {"processor": torch.get_rng_state(), "gpu": own}
 
 
-def set_random_state(state: dict[str, Any]) -> None:
-    """Put back what `random_state` gave."""
+def set_random_state(state: dict[str, Any], device: torch.device) -> None:
+    """Put back what `random_state` gave of such a device."""
     import torch
 
-    torch.set_rng_state(state["cpu"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
+    torch.set_rng_state(state["processor"])
+    if device.type == "cuda" and state["gpu"] is not None:
+        torch.cuda.set_rng_state(state["gpu"], device)

@@ -66,6 +66,7 @@ def open_encoder(name: str, taxonomy: Taxonomy) -> PretrainedEncoder:
             problem_type="multi_label_classification",
             trust_remote_code=False,  # else transformers asks on standard input
         )
+        _check_architecture(name, config)
         model, loaded = AutoModelForSequenceClassification.from_pretrained(
             name,
             config=config,
@@ -129,6 +130,26 @@ def _check_name(name: str) -> None:
         msg = (
             f"{name}: {found}; expected a folder with config.json, model.safetensors and "
             "tokenizer.json, or a name on the hub such as almanach/camembert-base"
+        )
+        raise InputError(msg)
+
+
+def _check_architecture(name: str, config: Any) -> None:
+    """Refuse what cannot read a batch of paragraphs as one window each."""
+    kind, expected = config.model_type, "expected an encoder such as CamemBERT, RoBERTa or BERT"
+    if getattr(config, "is_encoder_decoder", False):
+        msg = f"{name}: {kind} reads and writes texts; {expected}; choose another --encoder"
+        raise InputError(msg)
+    if (getattr(config, "max_position_embeddings", None) or 0) <= 0:
+        msg = (
+            f"{name}: its config.json ({kind}) has no max_position_embeddings, the tokens that it "
+            f"reads at once; {expected}; choose another --encoder"
+        )
+        raise InputError(msg)
+    if getattr(config, "pad_token_id", None) is None:
+        msg = (
+            f"{name}: its config.json ({kind}) has no pad_token_id; expected the id of the token "
+            "that fills up a batch; put it in, as its tokenizer.json numbers it"
         )
         raise InputError(msg)
 

@@ -212,8 +212,6 @@ class FineTuning:
             return f"loss {np.mean(losses[-50:]):.3f}  {speed:.0f} paragraphs/s" if losses else ""
 
         def keep_state(epoch: int, batch: int) -> None:
-            if checkpoint.path is None:
-                return
             own = {
                 "weights": encoder.state_dict(),
                 "optimizer": optimizer.state_dict(),
@@ -221,7 +219,7 @@ class FineTuning:
                 "epoch": epoch,
                 "batch": batch,
                 "losses": losses,
-                "random": random_state(),
+                "random": random_state(runtime.device),
             }
             checkpoint.save({"done": [one and one.to_dict() for one in done], "state": own})
 
@@ -284,7 +282,7 @@ class FineTuning:
             return None, 0, 0
         self.opened.model.load_state_dict(state["weights"])
         optimizer.load_state_dict(state["optimizer"])
-        set_random_state(state["random"])
+        set_random_state(state["random"], self.opened.model.device)
         best = state["best"] and Best.from_dict(state["best"])
         return best, state["epoch"], state["batch"]
 

@@ -80,7 +80,8 @@ def unlearned(own: Predictions, shares: NDArray[np.float64]) -> dict[str, str]:
         what = said_of_all if same else "it guesses at the labels"
         result[axis.name] = (
             f"{what} of {len(own)} paragraphs of the slice, at a calibrated loss of {found:.3f}, "
-            f"where the labels' shares alone give {least:.3f}"
+            f"where the labels' shares alone give {least:.3f} and less than {_LESS * least:.3f} "
+            "is expected"
         )
     return result
 
@@ -93,7 +94,8 @@ def check_learned(reasons: Mapping[str, str]) -> None:
     if reasons:
         advice = (
             "where the losses above rose or jumped try a lower --learning-rate, where they hardly "
-            "moved a higher one or more --epochs, else more labels or another --encoder"
+            "moved a higher one or more --epochs, where single seeds were better than their "
+            "average --combine best, else more labels or another --encoder"
         )
         told = "; ".join(f"{axis}: {reason}" for axis, reason in reasons.items())
         raise NothingLearnedError(f"the encoder did not learn {told}", advice)

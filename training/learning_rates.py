@@ -26,10 +26,11 @@ def parameter_groups(encoder: Any, recipe: CamembertRecipe) -> list[dict[str, An
     layers = {int(m[1]) for name, _ in encoder.named_parameters() if (m := _LAYER.search(name))}
     n_layers = max(layers, default=-1) + 1
     if recipe.frozen_layers > n_layers or (not n_layers and recipe.layer_decay != 1):
+        remedy = "" if n_layers else "--layer-decay 1 "
         msg = (
-            f"{recipe.encoder}: found {n_layers} layers by their names; expected "
-            f"{max(recipe.frozen_layers, 1)} or more, to freeze or to slow down the lower ones; "
-            f"add --layer-decay 1 --freeze-layers {min(recipe.frozen_layers, n_layers)}"
+            f"{recipe.encoder}: has {n_layers} layers that can be told by their names; found "
+            f"--freeze-layers {recipe.frozen_layers} and --layer-decay {recipe.layer_decay:g}; add "
+            f"{remedy}--freeze-layers {min(recipe.frozen_layers, n_layers)}"
         )
         raise InputError(msg)
     body = f"{encoder.base_model_prefix}."

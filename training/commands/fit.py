@@ -104,7 +104,11 @@ def _weights(
     type=click.IntRange(1),
     help=f"Batches whose mean gradient makes one step.  [default: {_DEFAULTS.accumulate}]",
 )
-@click.option("--label-smoothing", type=click.FloatRange(0, 1, max_open=True), help="[default: 0]")
+@click.option(
+    "--label-smoothing",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Share of each label's target that goes evenly to all its values.  [default: 0]",
+)
 @click.option(
     "--class-weights", is_flag=True, default=None, help="Weigh rare labels more in the loss."
 )
@@ -141,21 +145,23 @@ def command(
 ) -> None:
     """Fit a model on CORPUS, say how good it is on held-out articles, write its folder.
 
-    The options from --encoder on are for --model camembert.
+    The options from --encoder to --resume are for --model camembert.
     """
     check_output(output)
     given = {name: value for name, value in chosen.items() if value is not None}
-    recipe = _recipe(model, seed, output, given)
+    checkpoint = output.resolve().with_name(f"{output.resolve().name}.checkpoint")
+    recipe = _recipe(model, seed, checkpoint, given)
     labelled = LabelledCorpus.read(corpus, taxonomy_of(taxonomy))
     background = Background.beside(corpus, labelled.taxonomy, say)
     try:
         fitted = fit(labelled, recipe, report=say, track=progress, background=background)
     except KeyboardInterrupt:
-        if _checkpoint(output).exists():
+        if model == "camembert" and checkpoint.exists():
             say("interrupted; the same command with --resume goes on from the last checkpoint")
         raise
     fitted.made_by(_command(model, seed, given, own_taxonomy=taxonomy is not None)).write(output)
-    _checkpoint(output).unlink(missing_ok=True)
+    if model == "camembert":  # another model leaves an interrupted run of an encoder alone
+        checkpoint.unlink(missing_ok=True)
     say(f"wrote {output}, with its card.md; use it with: posture score --model {output} FILE")
     if wants_json(format_):
         provenance = fitted.provenance
@@ -194,15 +200,11 @@ def _command(model: str, seed: int, given: Mapping[str, Any], *, own_taxonomy: b
     return " ".join(parts)
 
 
-def _recipe(model: str, seed: int, output: Path, given: dict[str, Any]) -> Recipe:
+def _recipe(model: str, seed: int, checkpoint: Path, given: dict[str, Any]) -> Recipe:
     if model == "camembert":
-        return CamembertRecipe(seed=seed, checkpoint=_checkpoint(output), **given)
+        return CamembertRecipe(seed=seed, checkpoint=checkpoint, **given)
     if given:
         names = ", ".join(sorted(given))
         msg = f"found option(s) of an encoder ({names}) for a linear model; add --model camembert"
         raise InputError(msg)
     return LinearRecipe(seed=seed)
-
-
-def _checkpoint(output: Path) -> Path:
-    return output.resolve().with_name(f"{output.resolve().name}.checkpoint")
