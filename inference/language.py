@@ -47,12 +47,15 @@ def foreign_language(text: str) -> str | None:
 
 
 def language_checked(articles: Iterable[Article]) -> Iterator[Article]:
-    """The same articles; at the end a warning on stderr names those that do not look French."""
+    """The same articles; at the end warnings on stderr of those that are no French, or no text."""
     foreign: Counter[str] = Counter()
     example = ""
+    wordless: list[str] = []
     n = 0
     for article in articles:
         n += 1
+        if not any(map(str.isalnum, article.text)):
+            wordless.append(article.id)
         if code := foreign_language(article.text):
             foreign[code] += 1
             example = example or article.id
@@ -62,5 +65,11 @@ def language_checked(articles: Iterable[Article]) -> Iterator[Article]:
         print(
             f"posture: {foreign.total()} of {n} text(s) do not look French ({languages}; the first "
             f"is {example!r}); the model knows French only, so their labels mean little",
+            file=sys.stderr,
+        )
+    if wordless:
+        print(
+            f"posture: {len(wordless)} of {n} text(s) are empty or without a word (the first is "
+            f"{wordless[0]!r}); what is said of them means nothing",
             file=sys.stderr,
         )

@@ -78,10 +78,10 @@ def articles_of_rows(rows: Iterable[Row], unit: str, ids: Ids) -> Iterator[Artic
         text = values.pop("text", None)
         if not isinstance(text, str):
             found = ", ".join(map(repr, row.values)) or "none"
-            msg = (
-                f"{row.where}: expected a column 'text' with a text; found "
-                + (f"{text!r} in it" if "text" in row.values else f"the columns {found}")
-                + "; name the column of the texts 'text'"
+            msg = f"{row.where}: expected a column 'text' with a text; found " + (
+                f"{text!r} in it; leave the row out, or put an empty text"
+                if "text" in row.values
+                else f"the columns {found}; name the column of the texts 'text'"
             )
             raise InputError(msg)
         # Half a surrogate pair cannot be written as UTF-8; « ? » keeps every offset.
