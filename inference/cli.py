@@ -29,10 +29,14 @@ def posture() -> None:
 
 
 _model_option = click.option(
-    "--model", type=click.Path(path_type=Path), help="Folder that posture-train fit wrote."
+    "--model",
+    type=click.Path(path_type=Path),
+    help="Folder that posture-train fit wrote.  [default: the embedded model]",
 )
 runtime_option = click.option(
-    "--runtime", help="Of an encoder: torch, or one that posture-train export added."
+    "--runtime",
+    help="Of an encoder: torch (in bfloat16 where the device has it), or one that posture-train "
+    "export added.",
 )
 device_option = click.option(
     "--device", help="Compute an encoder with torch on cpu, cuda, mps…, not with what was exported."

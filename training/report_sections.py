@@ -200,8 +200,9 @@ def _abstention_section(model: Scores) -> Section:
         columns += ["from", f"{axis} wrong"]
     return Section(
         "If it may abstain: wrong paragraphs among those decided",
-        "decided: share of the paragraphs that get a label. from: the confidence that this takes, "
-        "which `posture score --min-confidence` sets. wrong: any label of the axis is wrong.",
+        "decided: share of the paragraphs that are sure enough. from: the confidence that this "
+        "takes, which `posture score --min-confidence` sets. wrong: any label of the axis is "
+        "wrong.",
         tuple(columns),
         tuple(rows),
     )
@@ -210,8 +211,9 @@ def _abstention_section(model: Scores) -> Section:
 def _robustness_section(report: Report) -> Section:
     axes = list(report.model.axes)
     legend = (
-        "0 is best: none of these changes alters what a paragraph says, except the first sentence "
-        "alone, which shows how much rests on the others. texts: share that the change touches. "
+        "0 is best: by the codebook none of these changes should alter a label, except the first "
+        "sentence alone, which shows how much rests on the others. texts: share that the change "
+        "touches. "
     )
     return Section(
         "Robustness: paragraphs whose labels flip when the text is changed",

@@ -113,9 +113,9 @@ def _unlogged(level: int) -> Iterator[None]:
 @contextmanager
 def _bars_on_terminal() -> Iterator[None]:
     """NNCF's progress bars go to a terminal on stderr or nowhere, not to standard output."""
-    with Path(os.devnull).open("w") as nowhere:
-        with redirect_stdout(sys.stderr if sys.stderr.isatty() else nowhere):
-            yield
+    shown = sys.stderr.isatty()
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(sys.stderr if shown else nowhere):
+        yield
 
 
 def _onnx_graph(model: CamembertModel, calibration: list[Paragraph]) -> Any:

@@ -47,7 +47,7 @@ _GROUP_LEGEND = (
     is_flag=True,
     help="The model that scored was trained on LABELLED: fit and score anew, in folds by article.",
 )
-@click.option("--figure", type=PATH, help="Plot of the corrected series: .svg, .png or .pdf.")
+@click.option("--figure", type=PATH, help="Plot of a series by month or year: .svg, .png or .pdf.")
 @click.option("--events", type=PATH, help="Table of date and label, drawn on the figure.")
 @taxonomy_option
 @click.option(

@@ -33,7 +33,8 @@ from training.report_terminal import print_sections
 @click.option(
     "--split",
     type=click.Choice(("test",)),
-    help="Measure MODEL on the articles that CORPUS marks test: the default, where it has some.",
+    help="Measure MODEL on the articles that CORPUS marks test: the default, where it has some; "
+    "else those that the fit held out of it, else all.",
 )
 @click.option(
     "--cv",
