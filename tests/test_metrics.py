@@ -216,6 +216,6 @@ def test_one_article_gives_figures_without_intervals(made):
 
 
 def test_json_has_none_where_a_figure_is_not_defined():
-    assert plain({"a": (Measured(np.nan, np.nan, np.nan), 0.123456, True)}) == {
-        "a": [{"value": None, "low": None, "high": None}, 0.1235, True]
+    assert plain({"a": (Measured(np.nan, np.nan, np.nan), 0.12345678, True)}) == {
+        "a": [{"value": None, "low": None, "high": None}, 0.123457, True]
     }
