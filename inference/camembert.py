@@ -47,7 +47,7 @@ class CamembertModel:
 
     @property
     def at_once(self) -> int:
-        """See `ParagraphModel`; on a GPU, more than a block of characters and so several batches."""
+        """See `ParagraphModel`; on a GPU, more than one block, and so several batches."""
         return max(_AT_ONCE, self.runtime.tokens_per_batch // 5)
 
     def predict_proba(self, paragraphs: Sequence[Paragraph]) -> NDArray[np.float64]:
