@@ -210,6 +210,10 @@ def set_rate(name, figure):
             "On topic it does worse than overall (micro-F1 0.900) where register is op ed (0.800",
         ),
         (
+            lambda m: m.update(groups={"source": {"a": group(0.8, 0.9), "b": group(0.95, 0.99)}}),
+            "Of 2 groups, one in forty would seem so by chance.",
+        ),
+        (
             lambda m: m["corpus"]["agreement"]["labels"].update(tone={"neutral": alpha(0.79)}),
             "(α below 0.8) for firm conclusions on `neutral` (α 0.790).",
         ),

@@ -15,7 +15,7 @@ from inference.article import Paragraph
 from inference.windows import WindowCutter, Windows
 from tests.tiny_encoder import write_tiny_encoder
 from training.camembert import CamembertRecipe
-from training.checkpoint import Checkpoint
+from training.checkpoint import Checkpoint, random_state, set_random_state
 from training.encoder import open_encoder
 from training.encoder_loss import EncoderLoss, label_weights
 from training.fine_tuning import FineTuning
@@ -273,6 +273,22 @@ def test_a_save_that_is_killed_leaves_the_checkpoint_before(tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         checkpoint.save({"epoch": 2})
     assert checkpoint.load(resume=True)["epoch"] == 1
+
+
+def test_a_run_asks_its_own_device_alone_for_the_state_of_its_random_numbers(monkeypatch):
+    """No GPU is here: its calls are noted."""
+    asked, given = [], []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: asked.append("all"))
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda own: asked.append(own) or "state")
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *own: given.append(own))
+    processor, gpu = torch.device("cpu"), torch.device("cuda", 1)
+    set_random_state(random_state(processor), processor)
+    assert asked == given == []
+    set_random_state(random_state(gpu), gpu)
+    assert (asked, given) == ([gpu], [("state", gpu)])
+    set_random_state(random_state(processor), gpu)  # one that went on elsewhere
+    assert len(given) == 1
 
 
 def test_code_that_a_checkpoint_brings_is_never_run(tmp_path):

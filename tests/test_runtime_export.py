@@ -253,7 +253,7 @@ def test_a_damaged_export_is_mended_by_the_same_export(folder, toy_csv, tmp_path
         load(own, runtime=name)
 
 
-def test_what_a_library_cannot_write_is_one_line(folder, toy, tmp_path, monkeypatch):
+def test_what_a_library_cannot_write_is_one_line(folder, toy, monkeypatch):
     def failing(*_):
         raise RuntimeError("basic_ios::clear: iostream error")
 
@@ -323,7 +323,7 @@ def test_an_export_that_changes_labels_is_refused_and_nothing_is_added(folder, t
     ],
 )
 def test_where_the_fastest_way_changes_labels_the_more_exact_one_is_taken(
-    folder, toy, tmp_path, monkeypatch, name, fast, exact
+    folder, toy, tmp_path, monkeypatch, capsys, name, fast, exact
 ):
     own = tmp_path / "model"
     shutil.copytree(folder, own)
@@ -340,6 +340,7 @@ def test_where_the_fastest_way_changes_labels_the_more_exact_one_is_taken(
     said = []
     export(own, toy, name, said.append)
     first_way, second_way = WRITERS[name]
+    assert "━" not in "".join(capsys.readouterr())  # no bars where there is no terminal
     refused = f"refused, {first_way}: the same labels as fp32 on 50.0%"
     assert any(refused in line for line in said)
     kept = read_model(own).runtimes[name]

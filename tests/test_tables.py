@@ -100,7 +100,7 @@ def test_a_text_that_is_none_is_refused(tmp_path, value):
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps({"text": value}), encoding="utf-8")
     with pytest.raises(
-        InputError, match=r"line 1: expected a column 'text' with a text; found .* in"
+        InputError, match=r"line 1: expected a column 'text' with a text; found .* in it; leave"
     ):
         articles(path)
 
