@@ -18,7 +18,7 @@ from training.camembert import CamembertRecipe
 from training.checkpoint import Checkpoint, random_state, set_random_state
 from training.encoder import open_encoder
 from training.encoder_loss import EncoderLoss, label_weights
-from training.fine_tuning import FineTuning
+from training.fine_tuning import FineTuning, SliceScores
 from training.learning_check import NothingLearnedError
 from training.learning_rates import rate_share
 from training.recipe import untracked
@@ -100,12 +100,24 @@ def test_every_seed_begins_with_the_same_weights_and_other_dropout(run):
         random.append(torch.get_rng_state())
         return steps
 
-    best = train(changed(run, seeds=2, epochs=1), begun)
+    best = train(changed(run, seeds=2, epochs=1, combine="average"), begun)
     head = "classifier.out_proj.weight"
     assert not torch.equal(best[0].weights[head], weights[0][head])
     for name, weight in weights[0].items():
         assert torch.equal(weights[1][name], weight), name
     assert not torch.equal(*random)
+
+
+def test_the_weights_of_a_seed_that_is_not_the_best_are_given_up(run, monkeypatch):
+    def kept(combine):
+        scores = iter([SliceScores(macro, 0.5, {}) for macro in (0.5, 0.9, 0.7)])
+        monkeypatch.setattr(FineTuning, "_slice_scores", lambda *_, **__: next(scores))
+        best = train(changed(run, seeds=3, epochs=1, combine=combine))
+        assert [one.scores.macro_f1 for one in best] == [0.5, 0.9, 0.7]
+        return [bool(one.weights) for one in best]
+
+    assert kept("best") == [False, True, False]
+    assert kept("average") == [True, True, True]
 
 
 def test_every_step_has_the_rate_of_its_place_in_the_run(run, monkeypatch):

@@ -85,6 +85,7 @@ class SliceScores:
 class Best:
     """The best weights of a run so far, and the run's course.
 
+    weights : empty once another seed is better, where only the best is wanted.
     scores : on the slice, with these weights. epoch : after which they were taken, from 0.
     lowest_loss : on the slice, of all epochs.
     last_gain : the last epoch that brought a better score or a lower loss.
@@ -181,6 +182,8 @@ class FineTuning:
                     raise
                 report(f"  seed {number + 1} is left out: {error.reason}")
                 done.append(None)
+            if self.recipe.combine == "best":
+                done = _lightened(done)
         return [one for one in done if one]
 
     def _train_once(
@@ -338,6 +341,12 @@ def _shuffled_batches(
         for chosen in batches_by_length(lengths[part], tokens_per_batch)
     ]
     return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def _lightened(done: list[Best | None]) -> list[Best | None]:
+    """Without the weights of all but the best: each weighs as much as the encoder."""
+    best = max((one for one in done if one), key=lambda one: one.scores.goodness, default=None)
+    return [one if one is None or one is best else replace(one, weights={}) for one in done]
 
 
 def _copied(encoder: Any) -> dict[str, Any]:
