@@ -124,6 +124,36 @@ def test_the_corrected_interval_is_narrower_than_that_of_the_labels_alone(simula
     assert (simulated["corrected"][1] < 0.98 * simulated["classical"][1]).all()
 
 
+@pytest.mark.parametrize(
+    ("share", "wrong", "n"), [(0.3, 0.03, 25), (0.3, 0.03, 60), (0.1, 0.01, 100)]
+)
+def test_the_interval_covers_when_a_model_is_sure_of_itself_and_seldom_wrong(share, wrong, n):
+    """A sample may miss what errors there are; without a remedy half of the intervals do too."""
+    rng = np.random.default_rng(0)
+    article = np.arange(8_000) // 4
+    covered = 0
+    for _ in range(300):
+        labels = rng.random(len(article)) < share
+        said = labels | (rng.random(len(article)) < wrong)
+        archive = archive_of(taxonomy_of("one"), article, np.where(said, 0.99, 0.01)[:, None])
+        rows = rng.choice(len(article), n, replace=False)
+        sample = sample_of(archive, rows, labels[:, None], n / len(article))
+        (row,) = estimate(archive, sample).rows
+        covered += row.corrected.low <= labels.mean() <= row.corrected.high
+        assert row.corrected.standard_error <= row.classical.standard_error
+    assert covered >= 0.95 * 300
+
+
+def test_a_share_that_is_the_same_in_every_article_is_known_as_well_as_the_archive_is_large():
+    article = np.repeat(np.arange(6), 2)
+    labels = np.tile([[True], [False]], (6, 1))
+    archive = archive_of(taxonomy_of("one"), article, np.full((12, 1), 0.5))
+    (row,) = estimate(archive, sample_of(archive, np.arange(12), labels, 1.0)).rows
+    assert row.corrected == row.classical
+    assert row.corrected.standard_error == pytest.approx((0.25 / 12) ** 0.5)
+    assert row.corrected.low < 0.35 and row.corrected.high > 0.65
+
+
 def uniform_case(seed, noise=1.0, n=400, n_archive=40_000):
     """Articles of one paragraph, equal chances, one label: what PPI speaks of."""
     rng = np.random.default_rng(seed)
@@ -184,7 +214,8 @@ def test_a_useless_model_costs_nothing_and_a_perfect_one_leaves_nothing_to_corre
     (row,) = estimate(perfect, sample_of(perfect, rows, truth > 0, 0.01)).rows
     assert row.power == pytest.approx(1, abs=0.01)
     assert row.corrected.share == pytest.approx(truth.mean(), abs=1e-3)
-    assert row.corrected.standard_error < 0.2 * row.classical.standard_error
+    # Not less: 400 labels may miss what a model is seldom wrong about.
+    assert row.corrected.standard_error < 0.3 * row.classical.standard_error
 
 
 def test_paragraphs_of_an_article_that_are_copies_count_once():

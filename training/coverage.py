@@ -45,7 +45,7 @@ def coverage(trials: Sequence[Estimates], truth: Estimates) -> pd.DataFrame:
     holds the truth; `error`, root mean square; `width`, the mean of the interval. Groups in which
     nothing could be estimated do not count.
     """
-    keys = ["label", "group"]
+    keys = ["axis", "label", "group"]
     # No group has an empty name, so it can stand for the archive; an empty cell joins nothing.
     frame, known = (
         pd.concat([one.to_frame() for one in several]).fillna({"group": ""})

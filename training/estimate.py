@@ -51,7 +51,7 @@ class LabelEstimate:
     counted : share of the model's decisions, and `expected` the mean probability: naive, with
         intervals that leave out the model's errors.
     power : λ, from 0 (the model does not help) to 1; 0 where too few articles have the label, or
-        lack it, to tune it (`corrected_share.FEW_ARTICLES`).
+        lack it, to tune it, or too few errors are seen to trust it (`corrected_share`).
     """
 
     axis: str
