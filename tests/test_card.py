@@ -20,6 +20,7 @@ from training.cli import posture_train
 from training.commands.fit import _command as command_line
 from training.corpus import hold_out
 from training.corpus_record import Background, corpus_record
+from training.measured import Measured
 from training.predictions import predict
 from training.robustness import robustness
 from training.runtime_export import ExportReport
@@ -67,7 +68,7 @@ def test_every_label_stands_with_its_figures_as_in_the_manifest(manifest):
             shown += [label["average_precision"]]
             beside = [scores[s]["axes"][axis]["labels"][name] for s in ("majority", "tfidf")]
             shown += [other["rates"]["f1"] for other in beside]
-            cells = [f"{m['value']:.3f} ({m['low']:.3f} to {m['high']:.3f})" for m in shown]
+            cells = [str(Measured.from_dict(one)) for one in shown]
             assert [f"`{name}`", str(label["support"]), *cells] in found
             for one in label["reliability"]["bins"]:
                 assert any(
@@ -211,7 +212,7 @@ def set_rate(name, figure):
         ),
         (
             lambda m: m.update(groups={"source": {"a": group(0.8, 0.9), "b": group(0.95, 0.99)}}),
-            "Of 2 groups, one in forty would seem so by chance.",
+            "Of 2 groups, about one in thirty would seem so by chance.",
         ),
         (
             lambda m: m["corpus"]["agreement"]["labels"].update(tone={"neutral": alpha(0.79)}),

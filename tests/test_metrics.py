@@ -206,6 +206,32 @@ def test_every_figure_lies_in_its_interval(scores):
     assert all(f.low - 1e-9 <= f.value <= f.high + 1e-9 for f in found if np.isfinite(f.low))
 
 
+def test_a_figure_that_all_draws_share_has_no_interval(taxonomy):
+    """All right in each of thirty articles: not the certainty that nothing is ever wrong."""
+    labels = np.zeros((30, 7), np.bool_)
+    labels[:, 6] = labels[::2, 0] = True
+    ids = np.arange(30).astype(object)
+    found = score(Predictions(taxonomy, labels, labels, labels * 1.0, np.ones((30, 2)), ids))
+    own = found.axes["topic"].labels["defence_industry"].rates
+    assert (own.recall.value, own.f1.value) == (1, 1)
+    assert str(own.recall) == str(own.f1) == "1.000" and own.recall.bounds == "–"
+
+
+def test_draws_that_lost_a_label_do_not_count_as_failures_to_find_it(taxonomy):
+    """In three articles of thirty, all found but one: it is lost by 4 % of the draws."""
+    labels = np.zeros((60, 7), np.bool_)
+    labels[:, 6] = True
+    labels[[0, 1, 20, 21, 40], 0] = True
+    applies = labels.copy()
+    applies[1, 0] = False
+    ids = np.repeat(np.arange(30), 2).astype(object)
+    found = score(Predictions(taxonomy, labels, applies, applies * 1.0, np.ones((60, 2)), ids))
+    own = found.axes["topic"].labels["defence_industry"].rates
+    assert own.recall.value == pytest.approx(4 / 5)
+    assert own.recall.low >= 0.5 and own.f1.low >= 2 / 3
+    assert str(own.precision) == "1.000"
+
+
 def test_one_article_gives_figures_without_intervals(made):
     from dataclasses import replace
 

@@ -53,9 +53,11 @@ class ArticleBootstrap:
 def interval(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
     """Bounds of the 95 % percentile interval, draws on the first axis: (n_draws, …) to (2, …).
 
-    Draws that are NaN, in which a measure is not defined, are left out; NaN where all are.
+    Draws that are NaN, in which a measure is not defined, are left out. NaN where all are, and
+    where both bounds are the same: draws without variation say nothing of how much there is.
     """
     defined = ~np.isnan(drawn).all(axis=0)
     bounds = np.full((2, *drawn.shape[1:]), np.nan)
     bounds[:, defined] = np.nanpercentile(drawn[:, defined], INTERVAL, axis=0)
+    bounds[:, bounds[0] == bounds[1]] = np.nan
     return bounds

@@ -13,7 +13,7 @@ from training.robustness import beside_linear
 NOT_RECORDED = "Not recorded."
 INTERVALS = (
     "In brackets: 95\xa0% intervals, by a bootstrap over whole articles, since the paragraphs of "
-    "one article are alike."
+    "one article are alike; none where nearly all draws give the same."
 )
 _SYSTEMS = {
     "majority": "always says what is most common",

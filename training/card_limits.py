@@ -24,6 +24,7 @@ MANY_FLIPS = 0.05
 # Below it conclusions are tentative at best: Krippendorff (2004), Content Analysis, p. 241.
 LOW_ALPHA = 0.8
 
+_BY_CHANCE = "about one in thirty would seem so by chance."
 _BASELINES = {"majority": "always saying what is most common", "tfidf": "TF-IDF and regression"}
 
 
@@ -51,8 +52,8 @@ def _measured(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield "One article was held out: no figure here has an interval, and none can be trusted."
     elif n is not None and n < FEW_ARTICLES:
         yield f"Only {n} articles were held out: every figure here is rough" + (
-            ", and with fewer than ten the intervals are narrower than they should be."
-            if n < 10
+            ", and with fewer than twenty the intervals are narrower than they should be."
+            if n < 20
             else "."
         )
 
@@ -152,7 +153,7 @@ def _groups(manifest: Mapping[str, Any]) -> Iterator[str]:
                 yield (
                     f"On {axis} it does worse than overall (micro-F1 {all_.value:.3f}) where "
                     f"{column} is {', '.join(worse)}."
-                    + (f" Of {n} groups, one in forty would seem so by chance." if n > 1 else "")
+                    + (f" Of {n} groups, {_BY_CHANCE}" if n > 1 else "")
                 )
 
 

@@ -26,7 +26,7 @@ from training.corpus_record import Background
 from training.fit import FittedModel, fit
 from training.linear import LinearRecipe
 from training.measured import Measured, plain, sample_and_draws
-from training.metrics import f1_of_counts
+from training.metrics import Counts
 from training.predictions import predict
 from training.recipe import Report, Track, untracked
 from training.student import StudentRecipe
@@ -215,18 +215,13 @@ def compare(systems: Mapping[str, Scorer], test: LabelledCorpus) -> Comparison:
     """
     spans = test.taxonomy.spans()
     bootstrap = sample_and_draws(test.article_ids)
-    decided = {name: predict(scorer, test).applies for name, scorer in systems.items()}
-    f1 = {
-        name: f1_of_counts(
-            *(bootstrap.sums(part) for part in (applies & test.labels, applies, test.labels))
-        )
-        for name, applies in decided.items()
-    }
+    found = {name: predict(scorer, test) for name, scorer in systems.items()}
+    f1 = {name: Counts.of(own, bootstrap).f1 for name, own in found.items()}
     macro = {
         name: {axis.name: own[:, span].mean(axis=1) for axis, span in spans}
         for name, own in f1.items()
     }
-    same = decided["student"] == decided["teacher"]
+    same = found["student"].applies == found["teacher"].applies
     n = bootstrap.sums(np.ones(len(test)))
     return Comparison(
         len(test),

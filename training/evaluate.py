@@ -10,8 +10,8 @@ from inference.errors import InputError
 from inference.scorer import Scorer
 from inference.taxonomy import Taxonomy
 from training.annotations import Annotations
+from training.annotator_scores import AgainstOthers, annotator_scores
 from training.baselines import baselines
-from training.ceiling import Ceiling, ceiling
 from training.corpus import LabelledCorpus
 from training.designs import Design, fixed_split
 from training.group_scores import GroupScores, group_scores
@@ -40,7 +40,7 @@ class Report:
     design: Design
     systems: dict[str, Scores]
     predictions: dict[str, Predictions]
-    annotators: Ceiling | None
+    annotators: AgainstOthers | None
     groups: dict[str, dict[str, GroupScores]]
     robustness: dict[str, Flips]
 
@@ -132,7 +132,7 @@ def evaluate(
         design,
         {name: score(own) for name, own in predictions.items()},
         predictions,
-        ceiling(annotations, set(measured.table["id"])) if annotations else None,
+        annotator_scores(annotations, set(measured.table["id"])) if annotations else None,
         group_scores(predictions["model"], measured, first=design.column),
         robustness(scorer, measured, predictions["model"])
         if perturbed and not design.refits

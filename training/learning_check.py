@@ -58,7 +58,7 @@ def unlearned(own: Predictions, shares: NDArray[np.float64]) -> dict[str, str]:
     Calibration gives a label of a non-exclusive axis a slope, which is of no use to the shares;
     by what a parameter gains from noise (Akaike 1974, "A new look at the statistical model
     identification": 1 in the log-likelihood) the loss is raised before it is compared. In a slice
-    of four articles or fewer noise still passes about one time in twenty.
+    of six articles or fewer noise still passes, one to three times in twenty.
 
     own : predictions of the slice, calibrated on it.
     shares : (n_columns,), of the labels among the paragraphs that were learned from.

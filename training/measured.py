@@ -21,7 +21,8 @@ class Measured:
 
     value : NaN where it is not defined, such as the average precision of a label that no
         paragraph carries.
-    low, high : NaN where the value is, and with a single article.
+    low, high : NaN where the value is, with a single article, and where nearly all draws give the
+        same, as of a label that is always found.
     """
 
     value: float
@@ -47,7 +48,7 @@ class Measured:
             return cls(sample, np.nan, np.nan)
         bias = float(np.nanmean(drawn[1:])) - sample
         low, high = (interval(drawn[1:]) - 2 * bias).tolist()
-        return cls(*(max(0.0, bound) for bound in (sample - bias, low, high)))
+        return cls(*np.maximum((sample - bias, low, high), 0).tolist())
 
     def to_dict(self) -> dict[str, float | None]:
         """Ready for JSON, rounded to six digits; NaN is None."""

@@ -22,7 +22,9 @@ _Floats = NDArray[np.float64]
 class Rates:
     """Precision, recall and F1 of one label, or of several together (van Rijsbergen 1979, ch. 7).
 
-    A label never chosen, or never there, scores 0 (scikit-learn's zero_division).
+    A label never chosen, or never there, scores 0 (scikit-learn's zero_division). Intervals leave
+    out the draws of the bootstrap that lost what a rate is a share of: for recall and F1 every
+    paragraph with the label, for precision every decision for it.
     """
 
     precision: Measured
@@ -82,7 +84,7 @@ class Scores:
         return {name: axis.macro.f1.value for name, axis in self.axes.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """As the manifest keeps it, rounded to four digits; what is not defined is None."""
+        """As the manifest keeps it, rounded to six digits; what is not defined is None."""
         return {
             "n_paragraphs": self.n_paragraphs,
             "n_articles": self.n_articles,
@@ -132,18 +134,18 @@ class Counts:
 
     @property
     def f1(self) -> _Floats:
-        """F1 of each draw and column."""
-        return f1_of_counts(self.hits, self.chosen, self.support)
+        """F1 of each draw and column; NaN in a draw that lost the label."""
+        return _where_kept(f1_of_counts(self.hits, self.chosen, self.support), self.support)
 
     @property
     def precision(self) -> _Floats:
-        """Precision of each draw and column."""
-        return np.asarray(self.hits / np.maximum(self.chosen, 1))
+        """Precision of each draw and column; NaN in a draw that lost all decisions for it."""
+        return _where_kept(self.hits / np.maximum(self.chosen, 1), self.chosen)
 
     @property
     def recall(self) -> _Floats:
-        """Recall of each draw and column."""
-        return np.asarray(self.hits / np.maximum(self.support, 1))
+        """Recall of each draw and column; NaN in a draw that lost the label."""
+        return _where_kept(self.hits / np.maximum(self.support, 1), self.support)
 
     def macro(self) -> Rates:
         """Means over the columns."""
@@ -206,6 +208,11 @@ def _confusion(
         code: {said: Measured.of(shares[:, i, j]) for j, said in enumerate(axis.codes)}
         for i, code in enumerate(axis.codes)
     }
+
+
+def _where_kept(rate: _Floats, shared: _Floats) -> _Floats:
+    """NaN in draws without anything of what a rate is a share of, where the sample has some."""
+    return np.where((shared == 0) & (shared[:1] > 0), np.nan, rate)
 
 
 def f1_of_counts(

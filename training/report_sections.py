@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.ceiling import Ceiling
+from training.annotator_scores import AgainstOthers
 from training.compare import Comparison
 from training.designs import Design
 from training.evaluate import Report
@@ -55,8 +55,8 @@ def caveats(found: Scores | Comparison, design: Design) -> Iterator[str]:
         yield design.caveat
     if found.n_articles == 1:
         yield "One article only: no interval can be given; label several articles."
-    elif found.n_articles < 10:
-        yield "With fewer than ten articles the intervals are narrower than they should be."
+    elif found.n_articles < 20:
+        yield "With fewer than twenty articles the intervals are narrower than they should be."
 
 
 def measured_in_words(found: Scores | Comparison, design: Design) -> str:
@@ -83,7 +83,7 @@ def sections(report: Report) -> Iterator[Section]:
         yield from (s for s in group_sections(report) if s.title.startswith(begin))
 
 
-def main_section(systems: Mapping[str, Scores], annotators: Ceiling | None = None) -> Section:
+def main_section(systems: Mapping[str, Scores], annotators: AgainstOthers | None = None) -> Section:
     """F1 of each label and of each axis, beside the other systems."""
     model = systems["model"]
     others = [name for name in systems if name != "model"]
@@ -103,7 +103,8 @@ def main_section(systems: Mapping[str, Scores], annotators: Ceiling | None = Non
         "F1: one figure for precision (how many of the labels given are right) and recall (how "
         "many of the labels that are there are given); 1 is best. macro: mean over the labels; "
         "micro: all decisions counted together. Intervals, here and below, are of 95\xa0%, from a "
-        "bootstrap over whole articles. n: paragraphs with the label."
+        "bootstrap over whole articles; none where nearly all draws give the same. n: paragraphs "
+        "with the label."
     )
     if any(not label.support for own in model.axes.values() for label in own.labels.values()):
         legend += " A label that no paragraph carries scores 0, and counts in macro."
@@ -226,14 +227,14 @@ def _robustness_section(report: Report) -> Section:
     )
 
 
-def _annotators_section(found: Ceiling) -> Section:
+def _annotators_section(found: AgainstOthers) -> Section:
     named = {**found.annotators, "all, pooled": found.pooled}
     axes = list(found.pooled.macro_f1)
     return Section(
         "Annotators: each against the majority of the others, macro-F1",
-        "What an annotator would score as if a model: no model can be shown to be better on these "
-        "labels. An annotator who judged only disputed paragraphs scores low for that reason. n: "
-        "judgements.",
+        "How far people agree, by the measure of a model. It is no limit: what a model is measured "
+        "on, several annotators made together. An annotator who judged only disputed paragraphs "
+        "scores low for that reason. n: judgements.",
         ("", *axes, "n"),
         tuple(
             (name, *(str(own.macro_f1[axis]) for axis in axes), str(own.n_judgements))

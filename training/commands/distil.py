@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import click
+import numpy as np
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -144,4 +145,5 @@ def show(distilled: Distilled, format_: str | None) -> None:
 
 
 def _difference(figure: Measured) -> str:
-    return f"{figure.value:+.3f} ({figure.low:+.3f} to {figure.high:+.3f})"
+    bounds = f" ({figure.low:+.3f} to {figure.high:+.3f})" if np.isfinite(figure.low) else ""
+    return f"{figure.value:+.3f}{bounds}"

@@ -7,7 +7,7 @@ from sklearn.metrics import f1_score
 
 from tests.conftest import ROOT
 from training.annotations import Annotations, read_annotations
-from training.ceiling import ceiling
+from training.annotator_scores import annotator_scores
 
 TONES = ("deterrence", "escalation", "neutral")
 
@@ -25,7 +25,7 @@ def judgements(taxonomy, rows):
 
 def test_a_table_made_by_hand(taxonomy):
     """B errs once against A and C; alone against one other, that one is the majority."""
-    found = ceiling(
+    found = annotator_scores(
         judgements(
             taxonomy,
             [
@@ -46,7 +46,7 @@ def test_a_table_made_by_hand(taxonomy):
     assert found.annotators["B"].f1["tone"]["neutral"].value == 0
     assert found.annotators["B"].f1["tone"]["deterrence"].value == 1
     assert found.pooled.n_judgements == 5
-    assert ceiling(judgements(taxonomy, [("a1", "A", True, "neutral")]), {"a1"}) is None
+    assert annotator_scores(judgements(taxonomy, [("a1", "A", True, "neutral")]), {"a1"}) is None
 
 
 def test_two_annotators_are_each_others_majority(taxonomy):
@@ -56,7 +56,7 @@ def test_two_annotators_are_each_others_majority(taxonomy):
     two = judged.table["annotator"].isin(["A", "B"]).to_numpy()
     judged = Annotations(taxonomy, judged.table[two], judged.labels[two])
     units = set(judged.table.loc[judged.table["annotator"] == "B", "id"].head(300))
-    found = ceiling(judged, units)
+    found = annotator_scores(judged, units)
     a, b = found.annotators["A"], found.annotators["B"]
     assert a.macro_f1["topic"].value == pytest.approx(b.macro_f1["topic"].value)
     own = judged.table.reset_index(drop=True)

@@ -1,4 +1,8 @@
-"""How well annotators do by the measure of a model: the ceiling of any score on their labels."""
+"""How well annotators do by the measure of a model.
+
+No bound for a model: it is measured on labels that several annotators made together, an annotator
+here on what the others say, so that a model may score higher.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from numpy.typing import NDArray
 
 from training.annotations import Annotations
 from training.measured import Measured, sample_and_draws
-from training.metrics import f1_of_counts
+from training.metrics import Counts
 
 _Mask = NDArray[np.bool_]
 
@@ -29,7 +33,7 @@ class AnnotatorScores:
 
 
 @dataclass(frozen=True, slots=True)
-class Ceiling:
+class AgainstOthers:
     """Each annotator against the majority of the others, and all such judgements pooled.
 
     Where the others are split evenly there is no majority, and the judgement does not count: of
@@ -40,7 +44,7 @@ class Ceiling:
     annotators: dict[str, AnnotatorScores]
 
 
-def ceiling(annotations: Annotations, units: Collection[str]) -> Ceiling | None:
+def annotator_scores(annotations: Annotations, units: Collection[str]) -> AgainstOthers | None:
     """The annotators' scores on the units of these ids; None where no two judge one of them."""
     table = annotations.table.reset_index(drop=True)
     own = table[table["id"].isin(set(units))]
@@ -59,7 +63,7 @@ def ceiling(annotations: Annotations, units: Collection[str]) -> Ceiling | None:
 
     everyone = np.ones(len(own), np.bool_)
     by_name = {str(name): scores(names == name) for name in np.unique(names)}
-    return Ceiling(scores(everyone), by_name)
+    return AgainstOthers(scores(everyone), by_name)
 
 
 def _others(annotations: Annotations, said: _Mask, unit: NDArray[np.int64]) -> tuple[_Mask, _Mask]:
@@ -87,7 +91,7 @@ def _scores(
 ) -> AnnotatorScores:
     bootstrap = sample_and_draws(articles)
     counted = (said & majority & decided, said & decided, majority & decided)
-    f1 = f1_of_counts(*(bootstrap.sums(own) for own in counted))
+    f1 = Counts(*(bootstrap.sums(own) for own in counted)).f1
     spans = annotations.taxonomy.spans()
     return AnnotatorScores(
         len(said),
