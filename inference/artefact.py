@@ -26,7 +26,7 @@ from inference.errors import InputError
 from inference.model_kind import Backend
 from inference.runtimes import EXPORTED
 from inference.scorer import Scorer
-from inference.sealed_folder import MANIFEST, read_manifest, read_sealed, write_sealed
+from inference.sealed_folder import MANIFEST, digest, read_manifest, read_sealed, write_sealed
 from inference.taxonomy import Taxonomy
 
 DEFAULT_MODEL = Path(__file__).parent / "default_model"
@@ -196,6 +196,8 @@ def add_runtime(
     scorer: Scorer,
     measured: Mapping[str, Any],
     card: Card,
+    *,
+    exported_from: str,
 ) -> None:
     """Add an exported runtime to an encoder's folder, which is replaced as a whole.
 
@@ -205,9 +207,15 @@ def add_runtime(
     scorer : scores with the runtime; its golden predictions, and the library's version, are kept
         beside `measured`.
     card : makes card.md anew of the manifest with the runtime in it.
+    exported_from : `model_digest` of the folder when it was read for the export.
+
+    Raises InputError as `read_sealed`, and where another model is there by now.
     """
     exported = EXPORTED[name]
     manifest = read_sealed(folder, exported.files)
+    if model_digest(manifest) != exported_from:
+        msg = f"{folder}: another model is there by now; nothing was added; export again"
+        raise InputError(msg)
     runtimes = dict(manifest.get("runtimes", {}))
     golden = scorer.predict_proba(GOLDEN_TEXTS).round(6).tolist()
     used = {exported.library: import_module(exported.library).__version__}
@@ -224,7 +232,13 @@ def add_runtime(
         fill(temporary)
         (temporary / _CARD).write_bytes(card(content).encode())
 
-    write_sealed(folder, content, refill)
+    write_sealed(folder, content, refill, replacing=manifest["digest"])
+
+
+def model_digest(manifest: Mapping[str, Any]) -> str:
+    """Tells one model from another, whatever was exported of it."""
+    exports = ("files", "runtimes")
+    return digest({key: value for key, value in manifest.items() if key not in exports})
 
 
 def _check_numbers(scorer: Scorer) -> None:

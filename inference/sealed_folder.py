@@ -6,6 +6,7 @@ SHA-256 of every other file, and one of itself.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -25,14 +26,22 @@ MANIFEST = "manifest.json"
 _REMEDY = "copy the folder again, export again what export added, or fit again"
 
 
-def write_sealed(folder: Path, content: Mapping[str, Any], fill: Callable[[Path], None]) -> None:
+def write_sealed(
+    folder: Path,
+    content: Mapping[str, Any],
+    fill: Callable[[Path], None],
+    *,
+    replacing: str | None = None,
+) -> None:
     """Write a folder beside any old one first, and then in its place.
 
     content : what the manifest holds besides the format and the digests.
     fill : writes all other files into the folder that it is given.
+    replacing : the digest that the old folder's manifest has as long as nobody else has replaced
+        it; None replaces any.
 
-    Raises InputError where the folder cannot be written (a full disk, no right); an old folder
-    is then as it was.
+    Raises InputError where the folder cannot be written (a full disk, no right), and where it is no
+    longer the one to be replaced; an old folder is then as it was.
     """
     check_output(folder)
     folder = folder.resolve()
@@ -53,6 +62,12 @@ def write_sealed(folder: Path, content: Mapping[str, Any], fill: Callable[[Path]
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if replacing is not None and read_manifest(folder)["digest"] != replacing:
+            msg = (
+                f"{folder}: another command has replaced it meanwhile; nothing was changed; run "
+                "this one again"
+            )
+            raise InputError(msg)
         _replace(temporary, folder)
     except (OSError, SafetensorError) as error:  # a full disk is the one or the other
         reason = getattr(error, "strerror", None) or error
@@ -100,8 +115,9 @@ def check_output(folder: Path) -> None:
     """Refuse, before any work is done, a place where a model folder must not be written.
 
     Raises InputError for a file, for a folder of something else than a model or of a damaged one,
-    and for a model's folder with files that are none of its own.
+    for a model's folder with files that are none of its own, and where there is no right to write.
     """
+    _check_right(folder)
     if folder.exists() and not folder.is_dir():
         msg = (
             f"{folder}: is a file; expected a folder to write the model to; choose another --output"
@@ -130,6 +146,22 @@ def check_output(folder: Path) -> None:
         msg = (
             f"{folder}: holds {', '.join(foreign)}, which is no part of the model and would be "
             "lost with the old folder; move it elsewhere"
+        )
+        raise InputError(msg)
+
+
+def _check_right(folder: Path) -> None:
+    """Raise InputError where the folder that is to hold it cannot be written to."""
+    try:
+        there = next(path for path in folder.resolve().parents if path.exists())
+        allowed = os.access(there, os.W_OK | os.X_OK)
+    except OSError as error:  # a folder above that may not be looked into
+        msg = f"{folder}: cannot be reached ({error.strerror}); choose another --output"
+        raise InputError(msg) from error
+    if not allowed:
+        msg = (
+            f"{folder}: nothing may be written in {there}; expected a folder that you may write "
+            "to; choose another --output"
         )
         raise InputError(msg)
 
@@ -176,9 +208,15 @@ def _parsed(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
+        if found := _interrupted(folder):
+            msg = (
+                f"{folder}: no model here, as a command was killed while it put one there; found "
+                f"{', '.join(map(str, found))}; move the one that you want to {folder}"
+            )
+            raise InputError(msg) from error
         msg = f"{folder}: no model here ({MANIFEST} is missing); expected a folder that fit wrote"
         raise InputError(msg) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         msg = f"{path}: cannot be read ({error}); expected a model's manifest; fit the model again"
         raise InputError(msg) from error
     if not (
@@ -189,6 +227,17 @@ def _parsed(folder: Path) -> dict[str, Any]:
         msg = f"{path}: not a model's manifest; expected the keys format and files"
         raise InputError(msg)
     return manifest
+
+
+def _interrupted(folder: Path) -> list[Path]:
+    """Whole folders that a write which was killed between its two renames has left beside."""
+    folder = folder.resolve()
+    beside = f".{glob.escape(folder.name)}-*"
+    return [
+        path.parent
+        for pattern in (f"{beside}/{MANIFEST}", f"{beside}/*/{MANIFEST}")
+        for path in sorted(folder.parent.glob(pattern))
+    ]
 
 
 def _check_file(path: Path, expected: str) -> None:

@@ -11,8 +11,8 @@ import pytest
 from safetensors import SafetensorError
 
 from inference import InputError, load
-from inference.artefact import read_model
-from inference.sealed_folder import digest
+from inference.artefact import add_runtime, model_digest, read_model
+from inference.sealed_folder import check_output, digest, read_manifest
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,66 @@ def test_an_interrupted_swap_puts_the_old_model_back(folder, small_model, monkey
         small_model.write(folder)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
+
+
+def added(folder, scorer, fill, own):
+    add_runtime(folder, "onnx", fill, scorer, {}, lambda _: "", exported_from=own)
+
+
+def test_what_was_exported_of_one_model_is_not_put_beside_another(folder, small_model):
+    own = model_digest(read_manifest(folder))
+    edit(folder, training={"recipe": "another"})
+    before = (folder / "manifest.json").read_bytes()
+    with pytest.raises(InputError, match="another model is there by now; nothing was added"):
+        added(folder, small_model.scorer, lambda _: None, own)
+    assert (folder / "manifest.json").read_bytes() == before
+
+
+def test_an_export_that_ended_while_another_was_written_is_not_lost(folder, small_model):
+    own, scorer = model_digest(read_manifest(folder)), small_model.scorer
+
+    def slow(temporary):
+        added(folder, scorer, lambda own: (own / "model.onnx").write_bytes(b"first"), own)
+        (temporary / "other").write_bytes(b"second")
+
+    with pytest.raises(InputError, match="another command has replaced it meanwhile; nothing was"):
+        added(folder, scorer, slow, own)
+    assert (folder / "model.onnx").read_bytes() == b"first"
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+    assert "model.onnx" in read_manifest(folder)["files"]
+
+
+def test_a_kill_between_the_two_renames_is_told_with_where_the_models_are(
+    folder, small_model, tmp_path_factory, monkeypatch
+):
+    """SIGKILL runs no `finally`: what is left is as if nothing had followed the rename."""
+    rename, done = Path.rename, []
+    saved = tmp_path_factory.mktemp("killed") / "saved"
+
+    def killed(self, target):
+        if len(done) == 1 and not saved.exists():
+            shutil.copytree(folder.parent, saved)
+            raise KeyboardInterrupt
+        done.append(target)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        small_model.write(folder)
+    monkeypatch.setattr(Path, "rename", rename)
+    left = saved / "model"
+    with pytest.raises(InputError, match="killed while it put one there; found") as told:
+        load(left)
+    beside = sorted(path.parent for path in saved.glob(".model-*/**/manifest.json"))
+    assert len(beside) == 2 and all(str(path) in str(told.value) for path in beside)
+    for path in beside:
+        load(path)
+
+
+def test_a_place_without_the_right_to_write_is_refused_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, _: path != tmp_path)
+    with pytest.raises(InputError, match=f"nothing may be written in {tmp_path}; expected"):
+        check_output(tmp_path / "new" / "model")
 
 
 def test_an_old_model_is_replaced(folder, small_model):

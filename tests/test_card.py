@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from inference import InputError
-from inference.artefact import Provenance, add_runtime, write_model
+from inference.artefact import Provenance, add_runtime, model_digest, write_model
 from inference.sealed_folder import read_sealed
 from training.agreement import agreement
 from training.annotations import read_annotations
@@ -352,10 +352,12 @@ def test_an_export_writes_the_card_anew(small_model, tmp_path):
     folder, scorer = tmp_path / "m", small_model.scorer
     small_model.write(folder, with_extra_files=False)
     measured = asdict(ExportReport("by window", 0.99, 0.71, 0.712, 40))
-    add_runtime(folder, "onnx-int8", lambda _: None, scorer, measured, card)
+    own = model_digest(read_sealed(folder))
+    add_runtime(folder, "onnx-int8", lambda _: None, scorer, measured, card, exported_from=own)
     text = (folder / "card.md").read_text(encoding="utf-8")
     assert ["`onnx-int8`", "by window", "40", "99.00%", "0.7100", "0.7120", "-0.0020"] in rows(text)
     assert text == card(read_sealed(folder))
+    assert model_digest(read_sealed(folder)) == own
 
 
 def test_a_student_s_card_names_its_gain(small_model, changed, tmp_path):

@@ -38,7 +38,10 @@ class Checkpoint:
             beside.replace(self.path)
         except (OSError, RuntimeError) as error:  # torch's own for a full disk
             beside.unlink(missing_ok=True)
-            msg = f"{self.path}: the checkpoint cannot be written ({error}); free some space"
+            msg = (
+                f"{self.path}: the checkpoint cannot be written ({error}); free some space, or "
+                "choose an --output beside which you may write"
+            )
             raise InputError(msg) from error
 
     def load(self, *, resume: bool) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from inference.artefact import add_runtime, read_model
+from inference.artefact import add_runtime, model_digest, read_model
 from inference.camembert import CamembertModel
 from inference.errors import InputError
 from inference.model_kind import Backend
@@ -88,7 +88,8 @@ def export(
     fewer than 67 paragraphs would be measured.
     """
     need("torch", "transformers", *LIBRARIES[runtime], extra="export")
-    if "encoder" not in read_manifest(folder):
+    manifest = read_manifest(folder)
+    if "encoder" not in manifest:
         msg = f"{folder}: a linear model needs no export; expected a folder of an encoder"
         raise InputError(msg)
     check_output(folder)
@@ -119,7 +120,8 @@ def export(
             if measured.accepted:
                 scorer = replace(stored.scorer, model=exported)
                 fill = partial(copy_files, Path(temporary))
-                add_runtime(folder, runtime, fill, scorer, asdict(measured), card)
+                told, whence = asdict(measured), model_digest(manifest)
+                add_runtime(folder, runtime, fill, scorer, told, card, exported_from=whence)
                 return measured
             refused.append(measured)
     instead = "export without --int8, or to the other runtime"

@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from inference.artefact import Provenance, add_runtime, write_model
+from inference.artefact import Provenance, add_runtime, model_digest, write_model
 from inference.article import Paragraph
 from inference.calibration import Calibration
 from inference.camembert import CamembertModel
 from inference.decision import DecisionRule
 from inference.runtimes import TorchRuntime, has_bfloat16, n_threads, read_encoder
 from inference.scorer import Scorer
+from inference.sealed_folder import read_manifest
 from inference.tokenizer_guard import read_tokenizer
 from inference.windows import WindowCutter
 from tests.benchmarks.process import command_path, peak_memory
@@ -125,7 +126,9 @@ def _memory(model: CamembertModel, name: str, others: list[Paragraph]) -> str:
         files.mkdir()
         write_model(folder, scorer, Provenance(), card=_no_card, extra_files={})
         exported = replace(scorer, model=write_runtime(model, name, files, others, writer))
-        add_runtime(folder, name, partial(copy_files, files), exported, {}, _no_card)
+        whence = model_digest(read_manifest(folder))
+        fill = partial(copy_files, files)
+        add_runtime(folder, name, fill, exported, {}, _no_card, exported_from=whence)
         article = Path(temporary, "article.txt")
         article.write_text("\n\n".join(p.text for p in others), encoding="utf-8")
         command = [command_path("posture"), "score", "--model", str(folder), "--runtime", name]
