@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from inference import InputError
+from inference.tables import read_rows
 from training.adjudication import apply_verdicts, write_suspects
 from training.audit import audit
 from training.commands.audit import command
@@ -288,6 +291,67 @@ def test_each_kind_of_table_keeps_its_form(kind, taxonomy, tmp_path):
         assert new.startswith(b"\xef\xbb\xbf") and new.count(b"\r\n") == 3
     else:
         assert new == old.replace(b"0,0,0,0,a,deux,neutral", b"0,1,1,0,a,deux,deterrence")
+
+
+def corrected_cells(column, cells, kind, suffix, taxonomy, tmp_path):
+    """The two cells of a column of labels once « exercises » is filled in in the second row."""
+    columns = {"article_id": ["a", "a"], "text": ["un", "deux"], "tone": ["neutral"] * 2}
+    if column == "exercises":
+        columns |= {code: [0, 0] for code in ("defence_industry", "resources", "diplomacy")}
+    path, output = tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"
+    table = pa.table({**columns, column: pa.array(cells, kind)})
+    if suffix == "parquet":
+        pq.write_table(table, path)
+    elif suffix == "csv":
+        table.to_pandas().to_csv(path, index=False)
+    else:
+        path.write_text("\n".join(map(json.dumps, table.to_pylist())) + "\n", encoding="utf-8")
+    verdicts = tmp_path / "audit.csv"
+    verdicts.write_text(f"{VERDICTS.splitlines()[0]}\nrow 2,deux,,neutral,exercises,\n")
+    counts = apply_verdicts(verdicts, path, output, taxonomy)
+    assert counts == {"texts": 1, "+topic.exercises": 1}
+    labels = LabelledCorpus.read(output, taxonomy).labels
+    assert labels[1].tolist() == [False, True, False, False, False, False, True]
+    return [row.values[column] for row in read_rows(output)]
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "kind", "filled"),
+    [
+        ("topics", [["resources"], None], pa.list_(pa.string()), ["exercises"]),
+        ("topics", [None, None], pa.list_(pa.string()), ["exercises"]),
+        ("topics", [None, None], pa.null(), "exercises"),
+        ("exercises", [0, None], pa.int8(), 1),
+        ("exercises", [0.0, np.nan], pa.float32(), 1.0),
+        ("exercises", [None, None], pa.float64(), 1.0),
+        ("exercises", [False, None], pa.bool_(), True),
+        ("exercises", [None, None], pa.bool_(), True),
+        ("exercises", ["false", ""], pa.string(), "true"),
+        ("exercises", [None, None], pa.string(), "1"),
+        ("exercises", [None, None], pa.null(), 1),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
+def test_an_empty_cell_is_filled_in_as_its_column_is_written(
+    column, cells, kind, filled, suffix, taxonomy, tmp_path
+):
+    """JSON Lines has no types: where nothing else is in the column, it is a|b, or a number."""
+    first, second = corrected_cells(column, cells, kind, suffix, taxonomy, tmp_path)
+    assert first == cells[0]
+    if suffix == "jsonl" and cells == [None, None]:
+        filled = {"topics": "exercises", "exercises": 1}[column]
+    assert (second, type(second)) == (filled, type(filled))
+
+
+def test_zeros_and_ones_in_csv_keep_the_spelling_of_their_column(taxonomy, tmp_path):
+    for cells, filled in (
+        (["FALSE", ""], ["FALSE", "TRUE"]),
+        (["False", "fAlse"], ["False", "1"]),
+        ([0.0, None], ["0.0", "1.0"]),
+        ([None, None], ["", "1"]),
+    ):
+        found = corrected_cells("exercises", cells, None, "csv", taxonomy, tmp_path)
+        assert found == filled
 
 
 @pytest.mark.parametrize(

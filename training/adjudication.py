@@ -8,10 +8,10 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from inference.destination import destination
 from inference.errors import InputError
@@ -21,12 +21,14 @@ from training.audit import Audit, given_codes
 from training.corpus import LabelledCorpus
 from training.label_cells import axis_labels, bad_rows, cell_text
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 NOTHING = "-"  # in a cell of new labels: none applies; an empty cell leaves the labels as they are
 
 _BOM = b"\xef\xbb\xbf"
-_OPPOSITE = {"1": "0", "0": "1", "1.0": "0.0", "0.0": "1.0", "": "1"}
-_OPPOSITE |= {"true": "false", "false": "true", "True": "False", "False": "True"}
-_OPPOSITE |= {"TRUE": "FALSE", "FALSE": "TRUE"}
+_SPELLINGS = (("0", "1"), ("0.0", "1.0"), ("false", "true"), ("False", "True"), ("FALSE", "TRUE"))
+_SPELLING_OF = {cell: pair for pair in _SPELLINGS for cell in pair}
 
 Codes = dict[str, list[str]]  # axis → codes
 
@@ -233,24 +235,52 @@ def _new_folder(corpus: Path, output: Path) -> Iterator[Path]:
 # Writing tables anew, each kind with all that it holds besides.
 
 
-def _changed(values: Mapping[str, Any], codes: Codes, taxonomy: Taxonomy) -> dict[str, Any]:
-    """A row with new labels, in the form in which it had the old ones."""
+def _label_columns(taxonomy: Taxonomy) -> list[str]:
+    return [name for axis in taxonomy.axes for name in (axis.field, *axis.codes)]
+
+
+def _forms(rows: Iterable[Mapping[str, Any]], taxonomy: Taxonomy) -> dict[str, Any]:
+    """A filled cell of each column of labels: an empty one that gets labels is written like it."""
+    forms: dict[str, Any] = {}
+    for values in rows:
+        for name in _label_columns(taxonomy):
+            if name not in forms and _is_filled(values.get(name)):
+                forms[name] = values[name]
+    return forms
+
+
+def _is_filled(cell: object) -> bool:
+    return bool(cell_text(cell).strip())
+
+
+def _changed(
+    values: Mapping[str, Any], codes: Codes, taxonomy: Taxonomy, forms: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A row with new labels, each cell in the form of the old one, or else of its column."""
     changed = dict(values)
+    form = {
+        name: values[name] if _is_filled(values[name]) else forms.get(name)
+        for name in _label_columns(taxonomy)
+        if name in values
+    }
     for axis in taxonomy.axes:
         if axis.name not in codes:
             continue
         new = codes[axis.name]
         if axis.field in values:
-            changed[axis.field] = new if isinstance(values[axis.field], list) else "|".join(new)
+            changed[axis.field] = new if isinstance(form[axis.field], list) else "|".join(new)
             continue
         given, _ = axis_labels(axis, values)
         for code, was in zip(axis.codes, given, strict=True):
             if was != (code in new):
-                old = values[code]
-                changed[code] = (
-                    _OPPOSITE[old.strip()] if isinstance(old, str) else type(old)(not old)
-                )
+                changed[code] = _zero_or_one(code in new, form[code])
     return changed
+
+
+def _zero_or_one(applies: bool, form: Any) -> Any:
+    if isinstance(form, str):
+        return _SPELLING_OF.get(form.strip(), ("0", "1"))[applies]
+    return int(applies) if form is None else type(form)(applies)
 
 
 def _rewrite_csv(
@@ -266,20 +296,23 @@ def _rewrite_csv(
     ending = "\r\n" if first.endswith(b"\r\n") else "\n"
     writer = csv.writer(text, delimiter=separator, lineterminator=ending)
     writer.writerow(rows[0].values)
+    forms = _forms((row.values for row in rows), taxonomy)
     for number, row in enumerate(rows):
-        writer.writerow(_changed(row.values, changes.get(number, {}), taxonomy).values())
+        writer.writerow(_changed(row.values, changes.get(number, {}), taxonomy, forms).values())
     text.detach()
 
 
 def _rewrite_jsonl(
     path: Path, changes: Mapping[int, Codes], taxonomy: Taxonomy, file: IO[bytes]
 ) -> None:
+    forms = _forms((row.values for row in read_rows(path)), taxonomy)
     number = -1
     with path.open("rb") as source:
         for line in source:
             number += bool(line.strip())
             if line.strip() and number in changes:
-                values = _changed(json.loads(line.decode("utf-8-sig")), changes[number], taxonomy)
+                values = json.loads(line.decode("utf-8-sig"))
+                values = _changed(values, changes[number], taxonomy, forms)
                 file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
             else:
                 file.write(line)
@@ -292,16 +325,31 @@ def _rewrite_parquet(
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    names = [name for axis in taxonomy.axes for name in (axis.field, *axis.codes)]
-    names = [name for name in names if name in table.column_names]
+    names = [name for name in _label_columns(taxonomy) if name in table.column_names]
     rows = table.select(names).to_pylist()
+    kinds = {name: table.schema.field(name).type for name in names}
+    forms = {name: _form_of_nulls(kind) for name, kind in kinds.items()}
+    forms |= _forms(rows, taxonomy)
     for number, codes in changes.items():
-        rows[number] = _changed(rows[number], codes, taxonomy)
-    for name in names:
+        rows[number] = _changed(rows[number], codes, taxonomy, forms)
+    for name, kind in kinds.items():
         place = table.schema.get_field_index(name)
-        field = table.schema.field(place)
-        table = table.set_column(place, field, pa.array([row[name] for row in rows], field.type))
+        # A column of type null holds nothing else: it takes the type of what is put in.
+        cells = pa.array([row[name] for row in rows], None if pa.types.is_null(kind) else kind)
+        field = table.schema.field(place).with_type(cells.type)
+        table = table.set_column(place, field, cells)
     pq.write_table(table, file)
+
+
+def _form_of_nulls(kind: pa.DataType) -> Any:
+    """How a column is written in which every cell is null: its type alone shows it."""
+    import pyarrow as pa
+
+    if pa.types.is_nested(kind):
+        return []
+    if pa.types.is_boolean(kind):
+        return False
+    return "0" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else 0
 
 
 _REWRITERS: dict[str, Callable[[Path, Mapping[int, Codes], Taxonomy, IO[bytes]], None]] = {
