@@ -374,6 +374,17 @@ def test_all_bad_rows_are_named_at_once(table, taxonomy):
         assert part in message
 
 
+def test_judgements_of_two_texts_are_not_those_of_one_unit(table, taxonomy):
+    paths = [
+        table(f"text,{HEADER}{text},x,{name},,neutral\n", f"{name}.csv")
+        for name, text in (("anne", "Un."), ("bob", "Deux."))
+    ]
+    with pytest.raises(InputError, match=r"bob.csv, line 2: id 'x' stands a second time with an"):
+        read_annotations(paths, taxonomy)
+    without = table(f"{HEADER}x,bob,,neutral\n", "bob.csv")
+    assert len(read_annotations([paths[0], without], taxonomy).table) == 2
+
+
 def test_of_many_bad_rows_twenty_are_shown(table, taxonomy):
     path = table(HEADER + "x,A,,angry\n" * 25)
     with pytest.raises(InputError, match=r"25 bad row\(s\): .*line 21: .*; and 5 more$"):

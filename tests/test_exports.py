@@ -300,6 +300,22 @@ def test_ties_are_named(write, taxonomy):
 # What is wrong is named.
 
 
+@pytest.mark.parametrize("label", [["exercises", "neutral"], []], ids=["judged", "not judged yet"])
+def test_one_number_for_two_texts_is_refused_in_a_folder_and_among_files(label, write, taxonomy):
+    """As where two projects of a tool number their tasks from 1."""
+    files = [
+        write("out/anne.jsonl", [{"id": 1, "text": "Un.", "label": ["exercises", "neutral"]}]),
+        write("out/bob.jsonl", [{"id": 1, "text": "Deux.", "label": label}]),
+    ]
+    message = r"bob.jsonl, line 1: id '1' stands a second time with another text; give each text i"
+    for read in (labelled_rows, read_annotations):
+        with pytest.raises(InputError, match=message):
+            read(files[0].parent, taxonomy)
+    if label:
+        with pytest.raises(InputError, match=message):
+            read_annotations(files, taxonomy)
+
+
 def test_every_wrong_item_is_named_with_its_place(write, taxonomy):
     tasks = label_studio()
     tasks[0]["annotations"][1]["result"] = [choices("topic", ["sport"])]

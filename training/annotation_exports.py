@@ -16,7 +16,7 @@ from inference.errors import InputError
 from inference.tables import Row, stream_rows
 from inference.taxonomy import Taxonomy
 from training.annotation_tools import Answer, Item, reader_of
-from training.label_cells import bad_rows, cell_text
+from training.label_cells import bad_rows, cell_text, other_text
 
 EXPORT_SUFFIXES = (".json", ".jsonl", ".zip")
 
@@ -84,7 +84,12 @@ def read_export(path: Path, taxonomy: Taxonomy) -> Export:
                 raise InputError(msg)
             for answer in reader(item, where, file.stem, taxonomy):
                 (passed_over if _is_empty(answer, taxonomy) else answers).append(answer)
-    if problems := [f"{one.where}: {wrong}" for one in answers for wrong in one.wrong]:
+    problems = [f"{one.where}: {wrong}" for one in answers for wrong in one.wrong]
+    text_of: dict[str, str] = {}
+    for one in answers + passed_over:
+        unit, _ = _identity(one.given)
+        problems += [f"{one.where}: {x}" for x in other_text(unit, _flat(one.given), text_of)]
+    if problems:
         raise bad_rows(str(path), problems)
     if not answers:
         msg = f"{path}: found {len(passed_over)} item(s) and no answer; expected {_EXPECTED}"

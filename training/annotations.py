@@ -14,7 +14,7 @@ from inference.errors import InputError
 from inference.tables import TABLE_SUFFIXES, Row, read_rows
 from inference.taxonomy import Taxonomy
 from training.annotation_exports import EXPORT_SUFFIXES, is_export, read_export
-from training.label_cells import axis_labels, bad_rows, cell_text
+from training.label_cells import axis_labels, bad_rows, cell_text, other_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ def read_annotations(paths: Path | Sequence[Path], taxonomy: Taxonomy) -> Annota
     where = ", ".join(map(str, paths))
     judged: dict[tuple[str, str], list[bool]] = {}
     article_of: dict[str, str] = {}
+    text_of: dict[str, str] = {}
     problems: list[str] = []
     n_left_out = 0
     for path in paths:
@@ -56,7 +57,7 @@ def read_annotations(paths: Path | Sequence[Path], taxonomy: Taxonomy) -> Annota
             suffixes = ", ".join(dict.fromkeys(TABLE_SUFFIXES + EXPORT_SUFFIXES))
             msg = f"{path}: expected a table of single judgements or an export ({suffixes})"
             raise InputError(msg)
-        problems += _collect(rows, taxonomy, judged, article_of)
+        problems += _collect(rows, taxonomy, judged, article_of, text_of)
     if problems:
         raise bad_rows(where, problems)
     annotators = sorted({annotator for _, annotator in judged})
@@ -86,6 +87,7 @@ def _collect(
     taxonomy: Taxonomy,
     judged: dict[tuple[str, str], list[bool]],
     article_of: dict[str, str],
+    text_of: dict[str, str],
 ) -> list[str]:
     """Add the rows' judgements by unit and annotator; give what is wrong with the rows."""
     problems: list[str] = []
@@ -98,6 +100,7 @@ def _collect(
             )
             raise InputError(msg)
         unit, annotator, labels, wrong = _judgement(row, taxonomy)
+        wrong = wrong or other_text(unit, row.values, text_of)
         if not wrong and judged.setdefault((unit, annotator), labels) != labels:
             wrong.append(f"{annotator!r} judges {unit!r} a second time with other labels")
         article = cell_text(row.values.get("article_id")).strip() or unit.rpartition(":")[0] or unit

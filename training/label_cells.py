@@ -26,6 +26,17 @@ def cell_text(value: object) -> str:
     return "" if value is None or value != value else str(value)  # noqa: PLR0124 - NaN
 
 
+def other_text(unit: str, values: Mapping[str, Any], text_of: dict[str, str]) -> list[str]:
+    """What is wrong where the id of a row has stood for another text; texts are kept by id.
+
+    A row without text says nothing of it.
+    """
+    text = cell_text(values.get("text"))
+    if not text or text_of.setdefault(unit, text) == text:
+        return []
+    return [f"id {unit!r} stands a second time with another text; give each text its own id"]
+
+
 def axis_labels(axis: Axis, values: Mapping[str, Any]) -> tuple[list[bool], list[str]]:
     """Which of the axis's labels a row gives, in column order, and what is wrong with its cells.
 
