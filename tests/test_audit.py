@@ -190,6 +190,21 @@ def test_the_table_to_fill_in(found, tmp_path):
     assert (table[["new_topics", "new_tone"]] == "").all(axis=None)
 
 
+def test_nobodys_verdicts_or_corpus_are_overwritten(found, folder, tmp_path):
+    """Not by the function, nor by the command, which refuses before it begins."""
+    verdicts = tmp_path / "audit.csv"
+    write_suspects(found, verdicts)
+    message = "exists already and may hold somebody's labels; expected a new name"
+    for path in (verdicts, folder / "paragraphs.csv"):
+        before = path.read_bytes()
+        with pytest.raises(InputError, match=message):
+            write_suspects(found, path)
+        done = CliRunner().invoke(command, [str(folder), "--output", str(path)])
+        assert isinstance(done.exception, InputError)
+        assert message in str(done.exception) and done.stderr == ""
+        assert path.read_bytes() == before
+
+
 def test_a_folder_comes_back_with_the_judged_cells_and_no_other(found, folder, tmp_path):
     verdicts, corrected = tmp_path / "audit.csv", tmp_path / "corrected"
     write_suspects(found, verdicts)

@@ -19,7 +19,7 @@ from inference.tables import TABLE_SUFFIXES, Row, read_rows
 from inference.taxonomy import Axis, Taxonomy
 from training.audit import Audit, given_codes
 from training.corpus import LabelledCorpus
-from training.label_cells import axis_labels, bad_rows, cell_text
+from training.label_cells import axis_labels, bad_rows, cell_text, check_new
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +38,9 @@ def write_suspects(audit: Audit, path: Path) -> None:
 
     `new_topics` and `new_tone` (the fields of the taxonomy's axes) are to be filled in: `a|b`, or
     `-` for no label. An empty cell leaves the labels as they are. Other columns may be added.
+    Raises InputError where the file exists already.
     """
+    check_new(path)
     corpus, axes = audit.corpus, audit.corpus.taxonomy.spans()
     with destination(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)

@@ -18,7 +18,7 @@ from inference.errors import InputError
 from inference.tables import Row, read_rows
 from inference.taxonomy import Axis, Taxonomy
 from training.archive import ScoredArchive
-from training.label_cells import cell_text
+from training.label_cells import cell_text, check_new
 from training.palette import label_colours
 from training.sample import Sample
 
@@ -42,17 +42,6 @@ def format_for(output: Path, chosen: str | None = None) -> str:
         "(doccano), or --format"
     )
     raise InputError(msg)
-
-
-def check_new(output: Path, format_: str) -> None:
-    """Raise InputError where a file of the sample exists already: it may hold labels."""
-    for path in companions(output, format_):
-        if path.exists():
-            msg = (
-                f"{path}: exists already and may hold somebody's labels; expected a new name; "
-                "move it away or write elsewhere"
-            )
-            raise InputError(msg)
 
 
 def companions(output: Path, format_: str) -> tuple[Path, ...]:
@@ -114,7 +103,8 @@ def write_sample(
 
     Raises InputError where one of the files exists already.
     """
-    check_new(output, format_)
+    paths = companions(output, format_)
+    check_new(*paths)
     contents: dict[str, Callable[[], Sequence[str]]] = {
         "csv": lambda: [_csv(tasks, taxonomy), codebook(taxonomy)],
         "label-studio": lambda: [
@@ -128,7 +118,6 @@ def write_sample(
             _json(_doccano_labels(taxonomy)),
         ],
     }
-    paths = companions(output, format_)
     # The tasks come last: where they are, all of them and what explains them are.
     for path, content in reversed(list(zip(paths, contents[format_](), strict=True))):
         with destination(path) as file:

@@ -23,6 +23,7 @@ from training.commands.options import (
 )
 from training.commands.terminal import progress, say
 from training.corpus import LabelledCorpus
+from training.label_cells import check_new
 
 
 @click.command("audit")
@@ -31,7 +32,7 @@ from training.corpus import LabelledCorpus
     "--output",
     type=PATH,
     required=True,
-    help="CSV of the suspects to write; with --apply, the corrected corpus.",
+    help="New CSV of the suspects to write; with --apply, the corrected corpus.",
 )
 @click.option(
     "--apply",
@@ -55,7 +56,7 @@ def command(
     if verdicts:
         _apply(verdicts, corpus, output, axes)
         return
-    _check_output(output, corpus)
+    _check_output(output)
     found = audit(LabelledCorpus.read(corpus, axes), report=say, track=progress)
     write_suspects(found, output)
     say(f"wrote {len(found.suspects())} suspects to {output}")
@@ -69,8 +70,9 @@ def _apply(verdicts: Path, corpus: Path, output: Path, taxonomy: Taxonomy) -> No
     say(f"wrote {output}: {n_texts} text(s) with other labels than before ({changes})")
 
 
-def _check_output(output: Path, corpus: Path) -> None:
-    if output.suffix.lower() != ".csv" or output.resolve() == corpus.resolve():
+def _check_output(output: Path) -> None:
+    check_new(output)
+    if output.suffix.lower() != ".csv":
         msg = f"{output}: expected a new .csv file for the suspects; give --output audit.csv"
         raise InputError(msg)
     if not output.resolve().parent.is_dir():  # not at the end of minutes of work

@@ -9,8 +9,9 @@ import click
 from training.archive import ScoredArchive
 from training.commands.options import PATH, taxonomy_of, taxonomy_option
 from training.commands.terminal import progress, say
+from training.label_cells import check_new
 from training.sample import DESIGNS, draw_sample
-from training.sample_files import FORMATS, check_new, format_for, read_tasks, write_sample
+from training.sample_files import FORMATS, companions, format_for, read_tasks, write_sample
 
 
 @click.command("sample")
@@ -50,7 +51,7 @@ def command(
     early has still labelled a random sample. What each label means is written beside the file.
     """
     chosen = format_for(output, format_)
-    check_new(output, chosen)
+    check_new(*companions(output, chosen))
     scored = ScoredArchive.read(archive, taxonomy_of(taxonomy))
     sample = draw_sample(scored, n, by, seed)
     say(f"drew {n} of {len(scored):,} paragraphs; reading their texts")
