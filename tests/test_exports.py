@@ -289,6 +289,21 @@ def test_of_three_annotators_the_majority_decides(write, taxonomy):
     }
 
 
+def test_null_stands_for_nothing(write, taxonomy):
+    """Tools and scripts write null for what is not there."""
+    tasks = label_studio()
+    for result in (None, [{**choices("tone", []), "value": None}]):
+        tasks[0]["annotations"].append({"id": 9, "completed_by": 3, "result": result})
+    found = read_annotations(write("a.json", tasks), taxonomy)
+    assert (found.n_left_out, judgements(found)) == (2, EXPECTED)
+    rows = [{"topic": None, **row} for row in label_studio_min()]
+    assert len(read_annotations(write("min.json", rows), taxonomy).table) == 6
+    rows = [{**row, "label": None, "labels": row["label"]} for row in doccano("anne")]
+    assert len(read_export(write("anne.jsonl", rows), taxonomy).rows) == 3
+    lines = [{**line, "options": None} for line in prodigy()]
+    assert judgements(read_annotations(write("b.jsonl", lines), taxonomy)) == EXPECTED
+
+
 def test_ties_are_named(write, taxonomy):
     with pytest.raises(InputError, match=r"2 bad row\(s\)") as caught:
         LabelledCorpus.read(write("a.json", label_studio()), taxonomy)
@@ -359,6 +374,26 @@ def test_every_wrong_item_is_named_with_its_place(write, taxonomy):
             prodigy(split_axes=True)[:-1],
             r"line 11: 'bob' has not judged 'y:0' on tone; expected an answer on every axis",
         ),
+        (
+            "a.jsonl",
+            [{**prodigy()[0], "accept": None}],
+            r"line 1: found no 'accept' list \(a choice answer\); expected answers of Prodigy's ch",
+        ),
+        (
+            "a.jsonl",
+            [{**prodigy()[0], "options": ["exercises"]}],
+            r"line 1: options = \['exercises'\]; expected a list of objects, as the tool writes it",
+        ),
+        (
+            "a.json",
+            [{"data": {"text": "a"}, "annotations": [12]}],
+            r"item 1: annotations = \[12\]; expected a list of objects, as the tool writes it; exp",
+        ),
+        (
+            "a.json",
+            [{"data": {"text": "a"}, "annotations": [{"result": [choices("tone", "neutral")]}]}],
+            r"item 1, annotation 1: choices = 'neutral'; expected a list, as the tool writes it; e",
+        ),
         ("a.jsonl", [{"text": "a", "topic": 1}], r"line 1: column\(s\) missing: annotator, id; f"),
     ],
 )
@@ -381,6 +416,25 @@ def test_files_that_cannot_be_read(taxonomy, tmp_path):
             read_annotations(tmp_path / name, taxonomy)
     with pytest.raises(InputError, match=r"empty: found no paragraphs.csv in the folder; expected"):
         LabelledCorpus.read(tmp_path / "empty", taxonomy)
+
+
+def test_zips_as_other_programs_make_them(taxonomy, tmp_path):
+    path = tmp_path / "out.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("anne", "bob"):
+            archive.writestr(f"./{name}.jsonl", "\n".join(map(json.dumps, doccano(name))))
+    assert judgements(read_annotations(path, taxonomy)) == EXPECTED
+    whole = path.read_bytes()
+    encrypted, broken = bytearray(whole), bytearray(whole)
+    encrypted[whole.index(b"PK\x01\x02") + 8] |= 1  # the flag in the first member's entry
+    broken[whole.index(b"./anne.jsonl") + len("./anne.jsonl")] = 0xFF  # no such kind of block
+    for content, message in (
+        (encrypted, r"out.zip: cannot be read \(File './anne.jsonl' is encrypted, password req"),
+        (broken, r"out.zip: cannot be read \(Error -3 while decompressing data: invalid block ty"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=message):
+            read_annotations(path, taxonomy)
 
 
 def test_the_command_reads_several_files_and_fits_80_columns(write):

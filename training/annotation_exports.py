@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -239,18 +240,19 @@ def _files(path: Path) -> Iterator[_File]:
         elif path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive:
                 members = [
-                    name
-                    for name in map(Path, sorted(archive.namelist()))
-                    if _is_member(name) and "__MACOSX" not in name.parts
+                    member
+                    for member in sorted(archive.namelist())
+                    if _is_member(Path(member)) and "__MACOSX" not in Path(member).parts
                 ]
                 if not members:
                     msg = f"{path}: found no .json or .jsonl file in the zip; expected {_EXPECTED}"
                     raise InputError(msg)
-                for name in members:
-                    yield _file(archive.read(str(name)), name, f"{path}, {name}")
+                for member in members:
+                    yield _file(archive.read(member), Path(member), f"{path}, {member}")
         else:
             yield _file(path.read_bytes(), path, str(path))
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        # zipfile gives a RuntimeError where a member is encrypted, or packed as it does not know.
         reason = getattr(error, "strerror", None) or error
         msg = f"{path}: cannot be read ({reason}); expected {_EXPECTED}"
         raise InputError(msg) from error

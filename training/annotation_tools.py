@@ -47,23 +47,24 @@ def reader_of(item: Item) -> ToolReader | None:
         return _label_studio_min
     if "answer" in item and ("accept" in item or "_input_hash" in item):
         return _prodigy
-    if any(isinstance(item.get(name), list) for name in ("label", "labels", "cats")):
+    if _doccano_labels(item) is not None:
         return _doccano
     return None
 
 
 def _label_studio(item: Item, where: str, _: str, taxonomy: Taxonomy) -> Iterator[Answer]:
     task = {"id": item.get("id"), **item["data"]}
-    if not item["annotations"]:
+    annotations = _listed(item["annotations"], "annotations", where, Mapping)
+    if not annotations:
         yield _left_out(where, task)
-    for number, annotation in enumerate(item["annotations"], start=1):
+    for number, annotation in enumerate(annotations, start=1):
         place = f"{where}, annotation {number}"
         if annotation.get("was_cancelled") or annotation.get("skipped"):
             yield _left_out(place, task)
             continue
         answers: dict[str, list[str]] = {axis.name: [] for axis in taxonomy.axes}
         wrong: list[str] = []
-        for result in annotation.get("result", []):
+        for result in _listed(annotation.get("result"), "result", place, Mapping):
             if result.get("type") != "choices":  # a comment, a highlighted span
                 continue
             asked = cell_text(result.get("from_name"))
@@ -72,7 +73,7 @@ def _label_studio(item: Item, where: str, _: str, taxonomy: Taxonomy) -> Iterato
                 names = ", ".join(axis.name for axis in taxonomy.axes)
                 wrong.append(f"answers the choices {asked!r}; expected {names}")
                 continue
-            answers[axis.name] += result.get("value", {}).get("choices", [])
+            answers[axis.name] += _choices(result.get("value"), place)
         annotator = _label_studio_name(annotation.get("completed_by"))
         if not annotator:
             wrong.append("completed_by is empty; expected the annotator")
@@ -84,17 +85,21 @@ def _label_studio_min(item: Item, where: str, _: str, taxonomy: Taxonomy) -> Ite
     """JSON-MIN; its `id` is Label Studio's number of the task, whatever the data's own was."""
     answers = {}
     for axis in taxonomy.axes:
-        found = item.get(axis.name, item.get(axis.field, []))  # an empty choice has no key
+        found = item.get(axis.name, item.get(axis.field))  # an empty choice has no key
         parts = found if isinstance(found, list) else [found]
         answers[axis.name] = [
             code
             for part in parts
-            for code in (part.get("choices", []) if isinstance(part, Mapping) else [str(part)])
+            for code in ([part] if isinstance(part, str) else _choices(part, where))
         ]
     annotator = _label_studio_name(item.get("annotator"))
     wrong = [] if annotator else ["annotator is empty; expected one"]
     labels, unknown = _codes_of(answers, taxonomy)
     yield Answer(where, annotator, item, labels, wrong + unknown)
+
+
+def _choices(value: Any, where: str) -> list[Any]:
+    return _listed(value.get("choices") if isinstance(value, Mapping) else value, "choices", where)
 
 
 def _label_studio_name(completed_by: Any) -> str:
@@ -105,17 +110,22 @@ def _label_studio_name(completed_by: Any) -> str:
 
 def _doccano(item: Item, where: str, stem: str, taxonomy: Taxonomy) -> Iterator[Answer]:
     """A classification; the annotator is the file's name, as doccano exports a file for each."""
-    given = next(item[name] for name in ("label", "labels", "cats") if name in item)
     text = item.get("text", item.get("data"))
-    labels, wrong = _codes_of_any(given, taxonomy, taxonomy.axes)
+    labels, wrong = _codes_of_any(_doccano_labels(item) or [], taxonomy, taxonomy.axes)
     yield Answer(where, stem, {**item, "text": text}, labels, wrong)
+
+
+def _doccano_labels(item: Item) -> list[Any] | None:
+    """The list, which doccano names by the kind of project; None where there is none."""
+    given = (item.get(name) for name in ("label", "labels", "cats"))
+    return next((labels for labels in given if isinstance(labels, list)), None)
 
 
 def _prodigy(item: Item, where: str, stem: str, taxonomy: Taxonomy) -> Iterator[Answer]:
     if item["answer"] != "accept":  # rejected, or passed over
         yield _left_out(where, item)
         return
-    if "accept" not in item:
+    if item.get("accept") is None:
         view = item.get("_view_id", "binary")
         msg = (
             f"{where}: found no 'accept' list (a {view} answer); expected "
@@ -126,17 +136,31 @@ def _prodigy(item: Item, where: str, stem: str, taxonomy: Taxonomy) -> Iterator[
     # A session is « dataset-name »; without a name it is a time, which is nobody's.
     named = session and not _UNNAMED_SESSION.fullmatch(session)
     annotator = session.rpartition("-")[2] if named else stem
-    options = [str(option.get("id")) for option in item.get("options", [])]
+    options = _listed(item.get("options"), "options", where, Mapping)
     axes: Sequence[Axis] = taxonomy.axes
     if options:
-        offered, _ = _codes_of_any(options, taxonomy, axes)
+        offered, _ = _codes_of_any([option.get("id") for option in options], taxonomy, axes)
         axes = [axis for axis in axes if offered[axis.name]]
-    labels, wrong = _codes_of_any(item["accept"], taxonomy, axes)
+    accepted = _listed(item["accept"], "accept", where)
+    labels, wrong = _codes_of_any(accepted, taxonomy, axes)
     yield Answer(where, annotator, item, labels, wrong)
 
 
 def _left_out(where: str, given: Item) -> Answer:
     return Answer(where, "", given, {}, [])
+
+
+def _listed(given: Any, name: str, where: str, kind: type = object) -> list[Any]:
+    """What a tool writes as a list, empty where it is null or missing."""
+    if given is None:
+        return []
+    if isinstance(given, list) and all(isinstance(one, kind) for one in given):
+        return given
+    msg = (
+        f"{where}: {name} = {given!r:.60}; expected a list"
+        f"{'' if kind is object else ' of objects'}, as the tool writes it; export it again"
+    )
+    raise InputError(msg)
 
 
 # Labels.
