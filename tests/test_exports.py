@@ -445,3 +445,20 @@ def test_the_command_reads_several_files_and_fits_80_columns(write):
     assert done.exit_code == 0, done.output
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "topic.defence_industry" in done.stdout and "tone, whole" in done.stdout
+
+
+@pytest.mark.parametrize("n_articles", [19, 20])
+def test_the_screen_shows_a_dash_for_what_is_undefined_and_warns_of_few_articles(write, n_articles):
+    rows = [
+        {"id": f"{i}", "annotator": name, "topics": ["exercises"][: i % 2], "tone": "neutral"}
+        for i in range(n_articles)
+        for name in ("anne", "bob")
+    ]
+    arguments = [str(write("table.jsonl", rows)), "--format", "table"]
+    shown = CliRunner().invoke(command, arguments, env={"COLUMNS": "80"}).stdout
+    assert "nan" not in shown
+    alpha, cohen = (line.split()[1:] for line in shown.splitlines() if ".escalation" in line)
+    assert alpha == ["–", "–", "100.0%", "–", "–"] and cohen == ["–"]
+    assert shown.count("1.000–1.000") == 4
+    warning = "With fewer than twenty articles the intervals are narrower than they should be."
+    assert (warning in shown.splitlines()) == (n_articles < 20)

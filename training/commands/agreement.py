@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 
 import click
@@ -23,6 +24,8 @@ from training.commands.options import (
 from training.commands.terminal import say
 
 _PAIRS_ABREAST = 2  # at 80 columns
+# In simulations the 95 % interval of alpha holds it in 83 % of cases at 8 articles, 89 % at 20.
+_FEW_ARTICLES = 20
 
 
 @click.command("agreement")
@@ -71,8 +74,8 @@ def _show(report: AgreementReport, format_: str | None) -> None:
             *((f"{axis}.{code}", one, fleiss.labels[axis][code]) for code, one in labels.items()),
             (f"{axis}, whole", whole, fleiss.axes.get(axis)),
         ]:
-            cells = (_kappa(kappa), _interval(kappa)) if kappa else ("", "")
-            table.add_row(name, f"{one.alpha:.3f}", _interval(one), f"{one.observed:.1%}", *cells)
+            cells = (_number(kappa.kappa), _interval(kappa)) if kappa else ("", "")
+            table.add_row(name, _number(one.alpha), _interval(one), f"{one.observed:.1%}", *cells)
         table.add_section()
     console.print(table)
     pairs = list(report.cohen.items())
@@ -86,6 +89,11 @@ def _show(report: AgreementReport, format_: str | None) -> None:
         "of that annotator. Intervals by article.",
         highlight=False,
     )
+    if report.n_articles < _FEW_ARTICLES:
+        console.print(
+            "With fewer than twenty articles the intervals are narrower than they should be.",
+            highlight=False,
+        )
 
 
 def _cohen_table(pairs: list[tuple[str, Kappas]]) -> Table:
@@ -95,10 +103,10 @@ def _cohen_table(pairs: list[tuple[str, Kappas]]) -> Table:
     for axis, labels in first.labels.items():
         for code in labels:
             cells = (kappas.labels[axis][code] for _, kappas in pairs)
-            table.add_row(f"{axis}.{code}", *(f"{_kappa(x)} {_interval(x)}" for x in cells))
+            table.add_row(f"{axis}.{code}", *map(_with_interval, cells))
         if axis in first.axes:
             cells = (kappas.axes[axis] for _, kappas in pairs)
-            table.add_row(f"{axis}, whole", *(f"{_kappa(x)} {_interval(x)}" for x in cells))
+            table.add_row(f"{axis}, whole", *map(_with_interval, cells))
         table.add_section()
     return table
 
@@ -111,9 +119,13 @@ def _table(title: str, headers: Sequence[str]) -> Table:
     return table
 
 
-def _kappa(one: Kappa) -> str:
-    return f"{one.kappa:.3f}"
+def _with_interval(one: Kappa) -> str:
+    return "–" if isnan(one.kappa) else f"{one.kappa:.3f} {_interval(one)}"
+
+
+def _number(value: float) -> str:
+    return "–" if isnan(value) else f"{value:.3f}"
 
 
 def _interval(one: Agreement | Kappa) -> str:
-    return f"{one.low:.3f}–{one.high:.3f}"
+    return "–" if isnan(one.low) else f"{one.low:.3f}–{one.high:.3f}"
