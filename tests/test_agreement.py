@@ -358,7 +358,7 @@ def test_all_bad_rows_are_named_at_once(table, taxonomy):
         "b,3,B,,neutral\n"
         "a,4,A,,neutral|escalation\n"
     )
-    with pytest.raises(InputError, match=r"annotations.csv: 7 bad row\(s\)") as caught:
+    with pytest.raises(InputError, match=r"annotations.csv: 7 problem\(s\)") as caught:
         read_annotations(path, taxonomy)
     message = str(caught.value)
     assert "\n" not in message
@@ -387,7 +387,7 @@ def test_judgements_of_two_texts_are_not_those_of_one_unit(table, taxonomy):
 
 def test_of_many_bad_rows_twenty_are_shown(table, taxonomy):
     path = table(HEADER + "x,A,,angry\n" * 25)
-    with pytest.raises(InputError, match=r"25 bad row\(s\): .*line 21: .*; and 5 more$"):
+    with pytest.raises(InputError, match=r"25 problem\(s\): .*line 21: .*; and 5 more$"):
         read_annotations(path, taxonomy)
 
 

@@ -70,7 +70,7 @@ def test_all_bad_rows_are_reported_at_once_with_their_lines(tmp_path, taxonomy):
         "b,,diplomacy,neutral|escalation\n",
         encoding="utf-8",
     )
-    with pytest.raises(InputError, match=r"bad.csv: 5 bad row\(s\)") as caught:
+    with pytest.raises(InputError, match=r"bad.csv: 5 problem\(s\)") as caught:
         LabelledCorpus.read(path, taxonomy)
     message = str(caught.value)
     assert "\n" not in message

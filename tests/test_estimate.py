@@ -358,7 +358,7 @@ HEADER = "id,draw,text,topics,tone,inclusion_probability\n"
             HEADER + "a,1,x,,neutral,0\n",
             "line 2: inclusion_probability = '0'; expected a number ab",
         ),
-        (HEADER + "a,1,x,,neutral,1.2\nb,2,x,,neutral,\n", "2 bad row.s.: .*'1.2'.*line 3: .*''"),
+        (HEADER + "a,1,x,,neutral,1.2\nb,2,x,,neutral,\n", "2 problem.s.: .*'1.2'.*line 3: .*''"),
         (HEADER + "a,1,x,,neutral,0.1\na,2,x,,neutral,0.1\n", "id 'a' stands a second time"),
         (HEADER + ",1,x,,neutral,0.1\n", "id is empty"),
         (HEADER + "a,1,x,sport,neutral,0.1\n", "unknown label 'sport'"),

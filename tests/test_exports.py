@@ -305,7 +305,7 @@ def test_null_stands_for_nothing(write, taxonomy):
 
 
 def test_ties_are_named(write, taxonomy):
-    with pytest.raises(InputError, match=r"2 bad row\(s\)") as caught:
+    with pytest.raises(InputError, match=r"2 problem\(s\)") as caught:
         LabelledCorpus.read(write("a.json", label_studio()), taxonomy)
     message = str(caught.value)
     assert "2 annotators are divided over 'x:0' on topic (diplomacy); have one more" in message
@@ -336,7 +336,7 @@ def test_every_wrong_item_is_named_with_its_place(write, taxonomy):
     tasks[0]["annotations"][1]["result"] = [choices("topic", ["sport"])]
     tasks[1]["annotations"][0]["result"] = [choices("theme", ["exercises"])]
     tasks[2]["annotations"][0]["completed_by"] = None
-    with pytest.raises(InputError, match=r"a.json: 3 bad row\(s\)") as caught:
+    with pytest.raises(InputError, match=r"a.json: 3 problem\(s\)") as caught:
         read_annotations(write("a.json", tasks), taxonomy)
     message = str(caught.value)
     assert "\n" not in message

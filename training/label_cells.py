@@ -14,11 +14,11 @@ _TRUE, _FALSE = {"1", "true", "1.0"}, {"0", "false", "0.0", ""}
 
 
 def bad_rows(where: str, problems: Sequence[str]) -> InputError:
-    """One error for all bad rows of a table, each problem beginning with its place."""
+    """One error for all problems of a table's rows, each beginning with its place."""
     rest = len(problems) - _SHOWN_PROBLEMS
     more = f"; and {rest} more" if rest > 0 else ""
     return InputError(
-        f"{where}: {len(problems)} bad row(s): " + "; ".join(problems[:_SHOWN_PROBLEMS]) + more
+        f"{where}: {len(problems)} problem(s): " + "; ".join(problems[:_SHOWN_PROBLEMS]) + more
     )
 
 
