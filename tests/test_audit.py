@@ -418,6 +418,20 @@ def test_the_command_applies_and_says_what_changed(tmp_path):
     assert "1 text(s) with other labels than before (+tone.deterrence 1, +topic.ex" in done.stderr
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_corpus_in_another_encoding_is_written_as_utf_8_as_the_help_says(encoding, tmp_path):
+    path, output, verdicts = (tmp_path / name for name in ("a.csv", "b.csv", "audit.csv"))
+    header, _, second = VERDICTS.splitlines()
+    verdicts.write_text(f"{header}\n{second.replace('deux', 'été « deux »')}\n", encoding="utf-8")
+    table = "article_id;text;topics;tone\na;un;;neutral\na;été « deux »;{};{}\n"
+    path.write_text(table.format("", "neutral"), encoding=encoding)
+    arguments = [str(path), "--apply", str(verdicts), "--output", str(output)]
+    assert CliRunner().invoke(command, arguments).exit_code == 0
+    assert output.read_bytes().decode() == table.format("exercises|resources", "deterrence")
+    shown = " ".join(CliRunner().invoke(command, ["--help"]).stdout.split())
+    assert "a CSV in another encoding is written as UTF-8" in shown
+
+
 def test_the_command_refuses_at_once_what_it_could_not_write(tmp_path):
     table_of("jsonl", tmp_path / "a.jsonl")
     for output, message in (

@@ -80,8 +80,9 @@ def apply_verdicts(verdicts: Path, corpus: Path, output: Path, taxonomy: Taxonom
     """Write the corpus anew with the labels that were filled in; count what changed, by change.
 
     A table becomes a table of the same kind, a folder a new folder with all its files. Everything
-    but the adjudicated cells stays as it is. Raises InputError that names every bad row, as where
-    the corpus is no longer the one that was audited.
+    but the adjudicated cells stays as it is, save that a CSV in another encoding is written as
+    UTF-8. Raises InputError that names every bad row, as where the corpus is no longer the one
+    that was audited.
     """
     _check_paths(verdicts, corpus, output)
     labelled = LabelledCorpus.read(corpus, taxonomy)

@@ -50,7 +50,8 @@ def command(
     Three reasons make a suspect: a model that has not seen the article contradicts a label; a
     near-duplicate is labelled otherwise; many words stand in no other article. The CSV lists the
     suspects, the least believed first. Fill in new_topics and new_tone where a label is wrong
-    (a|b, or - for none; an empty cell changes nothing), then run again with --apply.
+    (a|b, or - for none; an empty cell changes nothing), then run again with --apply, which
+    changes those cells and no other; a CSV in another encoding is written as UTF-8.
     """
     axes = taxonomy_of(taxonomy)
     if verdicts:
