@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from inference import InputError, Taxonomy
-from inference.records import article_records, paragraph_records
+from inference.records import article_records, flat, paragraph_records
 from inference.tables import Ids, articles_of_rows, read_rows
 from inference.writers import WRITERS
 from training.archive import ScoredArchive
@@ -165,6 +165,48 @@ def test_paragraphs_of_a_table_keep_their_own_ids_and_dates(scorer, tmp_path):
         "p3": "",
     }
     assert {task["date"] for task in tasks} == {"2024-01-02", "2024-02-03"}
+
+
+def test_a_key_that_stands_in_some_records_only_is_a_column_with_empty_cells(scorer, tmp_path):
+    """Whichever record comes first, nested or flat, and by Arrow's reader or row by row."""
+    table = tmp_path / "rows.jsonl"
+    rows = [
+        {"id": "p1", "text": "Le char."},
+        {"id": "p2", "text": "Le sommet.", "article_id": "a", "theatre": "sahel"},
+        {"id": "p3", "text": "La frégate.", "article_id": "a", "date": "2024-01-02"},
+    ]
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    records = list(
+        paragraph_records(
+            scorer.score_many(articles_of_rows(read_rows(table), "paragraph", Ids())),
+        )
+    )
+    del records[0]["record"], records[0]["index"]
+    paths = [tmp_path / f"scored.{suffix}" for suffix in ("jsonl", "csv", "parquet")]
+    for path in paths:
+        with path.open("wb") as file:
+            WRITERS[path.suffix[1:]](records, file, scorer.taxonomy)
+    paths.append(tmp_path / "flat.jsonl")
+    paths[-1].write_text("".join(json.dumps(flat(record)) + "\n" for record in records))
+    paths.append(tmp_path / "numbers.jsonl")  # Arrow reads no number where a text is expected
+    content = paths[0].read_text(encoding="utf-8")
+    paths[-1].write_text(content.replace('"theatre": "sahel"', '"theatre": 7'), encoding="utf-8")
+    for path in paths:
+        archive = ScoredArchive.read(path, scorer.taxonomy, ["theatre", "date"])
+        assert archive.article.tolist() == [0, 1, 1]
+        assert list(archive.columns["theatre"].codes) == [-1, 0, -1]
+        assert list(archive.columns["date"].codes) == [-1, -1, 0]
+        tasks = read_tasks(path, archive, draw_sample(archive, 3))
+        assert {task["id"]: task["text"] for task in tasks} == {r["id"]: r["text"] for r in rows}
+        with pytest.raises(InputError, match=r"no column 'source'; found .*article_id, theatre"):
+            ScoredArchive.read(path, scorer.taxonomy, ["source"])
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_scores_are_no_column_to_group_by(scored, scorer, suffix):
+    for name in ("p.tone.neutral", "confidence.tone"):
+        with pytest.raises(InputError, match=f"no column '{name}'; found record, id, .*; choose"):
+            ScoredArchive.read(scored[suffix], scorer.taxonomy, [name])
 
 
 def run(*arguments):

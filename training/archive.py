@@ -59,8 +59,8 @@ class ScoredArchive:
     def read(cls, path: Path, taxonomy: Taxonomy, columns: Sequence[str] = ()) -> Self:
         """Read the output of `posture score` (.jsonl, .csv, .parquet), and these other columns.
 
-        A column that is not there is read from `input.NAME`, where `--unit paragraph` keeps a
-        row's own date, title, source and url.
+        An empty cell of a column is read from `input.NAME`, where `--unit paragraph` keeps a
+        row's own date, title, source and url. In JSON Lines an absent key is an empty cell.
 
         Raises InputError for another taxonomy, a column that is missing, a probability that is
         none, and an id that stands twice.
@@ -79,7 +79,7 @@ class ScoredArchive:
     def of_frame(cls, frame: pd.DataFrame, taxonomy: Taxonomy, columns: Sequence[str] = ()) -> Self:
         """From a data frame as `Scorer.score_frame` gives it, or pandas reads it from a file."""
         if "record" in frame:
-            frame = frame[frame["record"] == "paragraph"]
+            frame = frame[frame["record"].isna() | frame["record"].isin(["", "paragraph"])]
         wanted = WantedColumns(taxonomy, tuple(columns))
         table = {
             name: pa.array(frame[name], from_pandas=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from inference.taxonomy import Axis, Taxonomy
 _BLOCK_BYTES = 1 << 22
 _SLOW_ROWS = 10_000
 _PLACE = ("record", "id", "index", "article_id")
+_SCORES = ("p.", "share.", "confidence.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,20 @@ class WantedColumns:
         fields = [axis.field for axis in self.taxonomy.axes]
         return ["id", *fields, *(f"p.{name}" for name in self.taxonomy.column_names)]
 
-    def among(self, found: Sequence[str], where: str) -> list[str]:
+    @property
+    def names(self) -> list[str]:
+        """All that is read where a file has it: those asked for by their `input.NAME` too."""
+        own = (source for name in self.columns for source in sources(name))
+        return list(dict.fromkeys((*_PLACE, *self.scored, *own)))
+
+    def among(self, found: Collection[str], where: str) -> list[str]:
         """Those of the columns found that are read. Raises InputError where one is missing."""
+        self.check_scores(found, where)
+        self.check_columns(found, where)
+        return [name for name in self.names if name in found]
+
+    def check_scores(self, found: Collection[str], where: str) -> None:
+        """Raise InputError where a column of the taxonomy is missing, or one is of another."""
         if missing := [name for name in self.scored if name not in found]:
             msg = (
                 f"{where}: column(s) missing: {', '.join(missing)}; expected what posture score "
@@ -54,16 +67,33 @@ class WantedColumns:
                 f"{', '.join(self.taxonomy.column_names)}; give the model's own with --taxonomy"
             )
             raise InputError(msg)
-        sources = [name if name in found else f"input.{name}" for name in self.columns]
-        if absent := [
-            name for name, s in zip(self.columns, sources, strict=True) if s not in found
-        ]:
-            others = [
-                name for name in found if not name.startswith(("p.", "share.", "confidence."))
-            ]
-            msg = f"{where}: no column {absent[0]!r}; found {', '.join(others)}; choose one of them"
+
+    def check_columns(self, found: Collection[str], where: str) -> None:
+        """Raise InputError where a column that was asked for is missing."""
+        if absent := self.absent(found):
+            others = ", ".join(name for name in found if not name.startswith(_SCORES))
+            msg = f"{where}: no column {absent[0]!r}; found {others}; choose one of them"
             raise InputError(msg)
-        return [name for name in dict.fromkeys((*_PLACE, *self.scored, *sources)) if name in found]
+
+    def absent(self, found: Collection[str]) -> list[str]:
+        """Those asked for that are under neither of their names among the columns found."""
+        return [
+            name for name in self.columns if not any(source in found for source in sources(name))
+        ]
+
+
+def sources(name: str) -> list[str]:
+    """Where a column's cell is: under its name, or where that is empty under `input.NAME`.
+
+    Scores are no column to ask for; one of the archive's own that is named like them is
+    `input.NAME` only.
+    """
+    return [one for one in (name, f"input.{name}") if not one.startswith(_SCORES)]
+
+
+def is_paragraph(values: Mapping[str, Any]) -> bool:
+    """Whether a row of an archive is a paragraph, as one is that does not say what it is."""
+    return values.get("record") in (None, "", "paragraph")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +112,6 @@ def part_of(table: Mapping[str, Any], wanted: WantedColumns) -> ArchivePart:
     """Rows of any of the formats, by column, as a part."""
     n = len(next(iter(table.values())))
     texts = {name: _text(column, n) for name, column in table.items() if not name.startswith("p.")}
-    nothing = pa.nulls(n, pa.string())
     applies = np.concatenate(
         [_decisions(texts[axis.field], axis) for axis in wanted.taxonomy.axes], axis=1
     )
@@ -92,14 +121,20 @@ def part_of(table: Mapping[str, Any], wanted: WantedColumns) -> ArchivePart:
             for name in wanted.taxonomy.column_names
         ]
     )
-    article = texts.get("article_id", nothing)
+
+    def filled(*names: str) -> pa.Array:
+        """Of columns that may be there the first cell that is not empty."""
+        nothing = pa.nulls(n, pa.string())
+        own = (texts[name] for name in names if name in texts)
+        return pc.coalesce(*(pc.if_else(pc.equal(one, ""), nothing, one) for one in own), nothing)
+
     return ArchivePart(
         texts["id"],
-        texts.get("index", nothing),
-        pc.if_else(pc.equal(article, ""), pa.scalar(None, pa.string()), article),
+        filled("index"),
+        filled("article_id"),
         probabilities,
         applies,
-        {name: texts[name] if name in texts else texts[f"input.{name}"] for name in wanted.columns},
+        {name: filled(*sources(name)) for name in wanted.columns},
     )
 
 
@@ -154,7 +189,8 @@ def _fast_parts(path: Path, wanted: WantedColumns) -> Iterator[ArchivePart]:
     for table in readers[path.suffix.lower()](path, wanted):
         own = table
         if "record" in table.column_names:
-            own = table.filter(pc.equal(table["record"].cast(pa.string()), "paragraph"))
+            record = pc.fill_null(table["record"].cast(pa.string()), "paragraph")
+            own = table.filter(pc.is_in(record, pa.array(["", "paragraph"])))
         if len(own):
             yield part_of({name: own[name].combine_chunks() for name in own.column_names}, wanted)
 
@@ -198,12 +234,12 @@ def _csv_tables(path: Path, wanted: WantedColumns) -> Iterator[Any]:
 def _json_tables(path: Path, wanted: WantedColumns) -> Iterator[Any]:
     import pyarrow.json as pj
 
-    with path.open("rb") as file:
-        first = json.loads(next((line for line in file if line.strip()), b"{}"))
-    if not isinstance(first, dict) or "probabilities" not in first:
+    found = _json_columns(path, wanted)
+    if not found:
         msg = "flat records, or none"
         raise pa.ArrowInvalid(msg)
-    names = wanted.among([*flat(first)], str(path))
+    wanted.check_scores(found, str(path))
+    wanted.check_columns(found, str(path))
     taxonomy = wanted.taxonomy
     fields = {axis.field: axis for axis in taxonomy.axes}
     types = {
@@ -212,7 +248,7 @@ def _json_tables(path: Path, wanted: WantedColumns) -> Iterator[Any]:
         else pa.list_(pa.string())
         if name in fields and not fields[name].exclusive
         else pa.string()
-        for name in names
+        for name in wanted.names
         if not name.startswith("p.")
     }
     nested = pa.struct(
@@ -239,16 +275,34 @@ def _json_tables(path: Path, wanted: WantedColumns) -> Iterator[Any]:
         yield pa.table(columns)
 
 
+def _json_columns(path: Path, wanted: WantedColumns) -> dict[str, None]:
+    """The columns of nested records, up to the record with the last of those asked for.
+
+    That is nearly always the first, but a key may stand in any: what is absent is an empty cell.
+    """
+    found: dict[str, None] = {}
+    with path.open("rb") as file:
+        for record in (json.loads(line) for line in file if line.strip()):
+            if not isinstance(record, dict) or not (found or "probabilities" in record):
+                return {}
+            if is_paragraph(record):
+                found |= dict.fromkeys(flat(record))
+            if not wanted.absent(found):
+                break
+    return found
+
+
 def _slow_parts(path: Path, wanted: WantedColumns) -> Iterator[ArchivePart]:
     rows = (
-        (row.where, flat(dict(row.values)))
-        for row in read_rows(path)
-        if row.values.get("record", "paragraph") == "paragraph"
+        (row.where, flat(dict(row.values))) for row in read_rows(path) if is_paragraph(row.values)
     )
-    names: list[str] = []
+    found: dict[str, None] = {}
     while block := list(islice(rows, _SLOW_ROWS)):
-        names = names or wanted.among(list(block[0][1]), block[0][0])
-        yield part_of({name: _column(name, block) for name in names}, wanted)
+        if not found:
+            wanted.check_scores(block[0][1], block[0][0])
+        found |= {name: None for _, values in block for name in values}
+        yield part_of({name: _column(name, block) for name in wanted.names}, wanted)
+    wanted.check_columns(found, str(path))
 
 
 def _column(name: str, block: Sequence[tuple[str, Mapping[str, Any]]]) -> pa.Array:

@@ -21,6 +21,7 @@ from inference.errors import InputError
 from inference.linear import LinearModel
 from inference.tables import Row, read_rows
 from training.archive import ScoredArchive
+from training.archive_files import is_paragraph
 from training.corpus import LabelledCorpus
 from training.folds import article_folds
 from training.label_cells import cell_text
@@ -75,7 +76,7 @@ def archive_texts(
 ) -> Iterator[str]:
     """The texts of an archive's paragraphs in order, streamed."""
     for row in track(read_rows(path)):
-        if row.values.get("record", "paragraph") == "paragraph":
+        if is_paragraph(row.values):
             text = cell_text(row.values.get("text"))
             if not text:
                 msg = f"{row.where}: no text; cross-fitting scores the archive's texts again"

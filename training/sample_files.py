@@ -18,6 +18,7 @@ from inference.errors import InputError
 from inference.tables import Row, read_rows
 from inference.taxonomy import Axis, Taxonomy
 from training.archive import ScoredArchive
+from training.archive_files import is_paragraph
 from training.label_cells import cell_text, check_new
 from training.palette import label_colours
 from training.sample import Sample
@@ -72,7 +73,7 @@ def read_tasks(
     number = 0
     for row in track(read_rows(path), len(archive)):
         values = row.values
-        if values.get("record", "paragraph") != "paragraph":
+        if not is_paragraph(values):
             continue
         article = cell_text(values.get("article_id")) or cell_text(values.get("id"))
         text = cell_text(values.get("text"))
