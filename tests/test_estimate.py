@@ -366,7 +366,19 @@ HEADER = "id,draw,text,topics,tone,inclusion_probability\n"
         (HEADER + "a,1,x,,,0.1\n", "found no labelled row"),
         (
             HEADER + "a,1,x,,neutral,0.1\nb,2,x,,,0.1\nc,3,x,,neutral,0.1\n",
-            "1 of 3 rows have no label, with labelled ones after them .the first: .*line 3.",
+            "1 of the draws 1 to 3 have no label .the first: draw 2, .*line 3.; .* stop early",
+        ),
+        (
+            HEADER + "a,1,x,,neutral,0.1\nd,4,x,,neutral,0.1\nb,6,x,,,0.1\n",
+            "2 of the draws 1 to 4 have no label .the first: draw 2, its row is not there.; .*all",
+        ),
+        (
+            HEADER + "a,1,x,,neutral,0.1\nb,1,x,,,0.1\nc,inf,x,,,0.1\nd,,x,,neutral,0.1\n",
+            "3 bad row.s.: .*line 3: draw = '1'; expected a whole .* each once; .*'inf'.*''",
+        ),
+        (
+            HEADER.replace("draw", "place") + "a,1,x,,neutral,0.1\nb,2,x,,,0.1\n",
+            "1 of 2 rows have no label .the first: .*line 3., and no column draw says",
         ),
     ],
 )

@@ -275,6 +275,41 @@ def test_doccano_gets_lines_and_labels(scored, scorer, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl"])
+def test_a_sample_of_which_labelled_rows_were_taken_out_is_refused(
+    scored, scorer, tmp_path, suffix
+):
+    """In each format that `sample` writes, as it comes back from whoever labelled it."""
+    output = tmp_path / f"drawn.{suffix}"
+    assert run(scored["csv"], "--n", 30, "--output", output).exit_code == 0
+    if suffix == "csv":
+        rows = pd.read_csv(output, keep_default_na=False, dtype=str).to_dict("records")
+        rows = [{**row, "topics": "exercises", "tone": "neutral"} for row in rows]
+    elif suffix == "json":
+        choice = {"type": "choices", "to_name": "text"}
+        result = [
+            {**choice, "from_name": axis, "value": {"choices": [code]}}
+            for axis, code in (("topics", "exercises"), ("tone", "neutral"))
+        ]
+        tasks = json.loads(output.read_text(encoding="utf-8"))
+        rows = [{**task, "annotations": [{"completed_by": 1, "result": result}]} for task in tasks]
+    else:
+        lines = map(json.loads, output.read_text(encoding="utf-8").splitlines())
+        rows = [{**line, "label": ["exercises", "neutral"]} for line in lines]
+
+    def read(rows):
+        if suffix == "csv":
+            pd.DataFrame(rows).to_csv(output, index=False)
+        else:
+            lines = "".join(json.dumps(row) + "\n" for row in rows)
+            output.write_text(json.dumps(rows) if suffix == "json" else lines)
+        return LabelledSample.read(output, scorer.taxonomy)
+
+    assert len(read(rows)) == 30
+    with pytest.raises(InputError, match=r"5 of the draws 1 to 30 have no label.*draw 11, its row"):
+        read(rows[:10] + rows[15:])
+
+
 @pytest.mark.parametrize("format_", ["csv", "label-studio", "doccano"])
 def test_nobodys_labels_are_overwritten(two_axes, small_archive, tmp_path, format_):
     output = tmp_path / "mine.txt"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -18,6 +18,24 @@ from training.label_cells import axis_labels, bad_rows, cell_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """A row's cell of the column draw, "" where there is none, and whether it has a label."""
+
+    where: str
+    cell: str
+    labelled: bool
+
+    @property
+    def number(self) -> int:
+        """A place in the draw, from 1; 0 where the cell is none."""
+        try:
+            number = float(self.cell)
+        except ValueError:
+            return 0
+        return int(number) if number.is_integer() and number > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +90,22 @@ class LabelledSample:
         A row without any label is not labelled yet. Such rows may stand at the end of the order in
         which they were drawn, which is random: what is labelled is then still a random sample.
 
-        Raises InputError for gaps in that order, for a row that is wrong (all are named), and for
-        a sample without inclusion probabilities.
+        Raises InputError for gaps in that order, whether a row there has no label or was taken
+        out, for a row that is wrong (all are named), and for a sample without inclusion
+        probabilities. Without the column draw every row must have a label.
         """
         problems: list[str] = []
         entries: list[dict[str, str]] = []
         labels: list[list[bool]] = []
         chances: list[float] = []
-        unlabelled: list[Row] = []
-        draws: list[tuple[int, bool]] = []
+        draws: list[_Draw] = []
         ids: set[str] = set()
         for number, row in enumerate(rows, start=1):
             if number == 1:
                 _check_columns(row, taxonomy)
             values = {name: cell_text(value) for name, value in row.values.items()}
             labelled = _is_labelled(row, taxonomy)
-            draws.append((_whole(values.get("draw", "")), labelled))
+            draws.append(_Draw(row.where, values.get("draw", ""), labelled))
             chance, wrong = _chance(values["inclusion_probability"])
             if not values["id"]:
                 wrong.append("id is empty; expected the paragraph's id in the archive")
@@ -96,9 +114,7 @@ class LabelledSample:
                     f"id {values['id']!r} stands a second time; expected one row a paragraph"
                 )
             ids.add(values["id"])
-            if not labelled:
-                unlabelled.append(row)
-            else:
+            if labelled:
                 applies: list[bool] = []
                 for axis in taxonomy.axes:
                     own, problem = axis_labels(axis, row.values)
@@ -113,13 +129,7 @@ class LabelledSample:
         if not entries:
             msg = f"{where}: found no labelled row; expected labels in the sample's empty columns"
             raise InputError(msg)
-        if unlabelled and not _stopped_early(draws):
-            msg = (
-                f"{where}: {len(unlabelled)} of {len(draws)} rows have no label, with labelled "
-                f"ones after them (the first: {unlabelled[0].where}); what is skipped is seldom "
-                "like the rest; label them, or label in the order of the column draw and stop early"
-            )
-            raise InputError(msg)
+        _check_order(draws, where)
         share = len(entries) / len(draws)
         return cls(
             taxonomy,
@@ -170,15 +180,35 @@ def _chance(cell: str) -> tuple[float, list[str]]:
     return chance, [f"inclusion_probability = {cell!r}; expected a number above 0, up to 1"]
 
 
-def _whole(cell: str) -> int:
-    """A place in the draw, from 1; 0 where there is none."""
-    try:
-        return int(float(cell))
-    except ValueError:
-        return 0
-
-
-def _stopped_early(draws: list[tuple[int, bool]]) -> bool:
-    """Whether the labelled rows are the first that were drawn."""
-    labelled = sorted(draw for draw, yes in draws if yes)
-    return labelled == list(range(1, len(labelled) + 1))
+def _check_order(draws: Sequence[_Draw], where: str) -> None:
+    """Refuse labels that are not those of the first that were drawn. Raises InputError."""
+    if not any(draw.cell for draw in draws):  # nobody knows the order
+        without = [draw.where for draw in draws if not draw.labelled]
+        if without:
+            msg = (
+                f"{where}: {len(without)} of {len(draws)} rows have no label (the first: "
+                f"{without[0]}), and no column draw says whether they were the last to be drawn; "
+                "what is skipped is seldom like the rest; label them"
+            )
+            raise InputError(msg)
+        return
+    row_of: dict[int, _Draw] = {}
+    problems = [
+        f"{draw.where}: draw = {draw.cell!r}; expected a whole number from 1, each once"
+        for draw in draws
+        if not draw.number or row_of.setdefault(draw.number, draw) is not draw
+    ]
+    if problems:
+        raise bad_rows(where, problems)
+    labelled = {number for number, draw in row_of.items() if draw.labelled}
+    last = max(labelled)
+    if n_missing := last - len(labelled):
+        gap = next(number for number in range(1, last) if number not in labelled)
+        place = row_of[gap].where if gap in row_of else "its row is not there"
+        msg = (
+            f"{where}: {n_missing} of the draws 1 to {last} have no label (the first: draw {gap}, "
+            f"{place}); what is skipped is seldom like the rest; label them all, "
+            "with the rows that were taken out, or label in the order of the column draw and "
+            "stop early"
+        )
+        raise InputError(msg)
