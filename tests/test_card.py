@@ -20,6 +20,7 @@ from training.cli import posture_train
 from training.commands.fit import _command as command_line
 from training.corpus import hold_out
 from training.corpus_record import Background, corpus_record
+from training.designs import fixed_split
 from training.measured import Measured
 from training.predictions import predict
 from training.robustness import robustness
@@ -93,6 +94,12 @@ def test_bars_and_line_breaks_in_a_definition_stay_in_their_cell(changed):
     text = card(changed)
     assert "arms \\| men # Not a title" in text
     assert "\n# Not a title" not in text
+
+
+def test_near_duplicates_that_were_left_out_are_counted(manifest, changed):
+    assert "left out: near-duplicates" not in card(manifest)
+    changed["corpus"]["n_near_duplicates_dropped"] = 7
+    assert "on both sides; 7 more left out: near-duplicates of training texts" in card(changed)
 
 
 # Limits.
@@ -284,7 +291,7 @@ def test_no_model_no_card(tmp_path):
 def test_the_record_counts_the_corpus(corpus, tmp_path):
     own = corpus.where(corpus.table["id"].isin(set(corpus.table["id"][::7])))
     judged = read_annotations_of(own, tmp_path)
-    record = corpus_record(own, Background(judged, "From a newspaper."), pytest.fail)
+    record = corpus_record(fixed_split(own), Background(judged, "From a newspaper."), pytest.fail)
     json.dumps(record, allow_nan=False)
     sides = record["n_train_paragraphs"], record["n_train_passages"], record["n_test_paragraphs"]
     assert sum(sides) == len(own)
@@ -314,7 +321,7 @@ def test_a_table_without_dates_theatres_and_judgements_is_described_all_the_same
     bare = small_corpus.table[
         ["id", "article_id", "text", "heading", "preceding", "split", "passage"]
     ]
-    split = hold_out(replace(small_corpus, table=bare), 0.2, 0)
+    split = fixed_split(hold_out(replace(small_corpus, table=bare), 0.2, 0))
     record = corpus_record(split, Background(), pytest.fail)
     assert (record["dates"], record["articles_by"], record["agreement"]) == (None, {}, None)
 
@@ -329,7 +336,7 @@ def test_judgements_that_say_nothing_do_not_stop_a_fit(small_corpus, tmp_path):
     (tmp_path / "origin.txt").write_text("A newspaper.\nTwo students.\n", encoding="utf-8")
     background = Background.beside(tmp_path, small_corpus.taxonomy, told.append)
     assert background.origin == "A newspaper. Two students."
-    split = hold_out(small_corpus, 0.2, 0)
+    split = fixed_split(hold_out(small_corpus, 0.2, 0))
     assert corpus_record(split, background, told.append)["agreement"] is None
     assert "expected at least two" in told[0] and "no unit is judged by two" in told[1]
 

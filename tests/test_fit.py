@@ -12,6 +12,8 @@ import pytest
 from inference import InputError, Taxonomy, load
 from inference.article import Paragraph
 from training.corpus import LabelledCorpus, hold_out
+from training.designs import fixed_split
+from training.evaluate import evaluate
 from training.fit import fit
 
 
@@ -56,6 +58,36 @@ def test_the_search_keeps_the_best_setting(small_corpus, quick):
         float(a) + float(b) for a, b in (re.findall(r"(?:topic|tone) ([\d.]+)", x) for x in lines)
     ]
     assert "<- chosen" in lines[int(np.argmax(macro))]
+
+
+def test_near_duplicates_of_training_texts_are_held_out_and_not_measured(small_corpus, quick):
+    """Each article twice, under another name: fit and `evaluate` of its model say the same."""
+    again = small_corpus.table.assign(
+        id="bis " + small_corpus.table["id"], article_id="bis " + small_corpus.table["article_id"]
+    )
+    twice = replace(
+        small_corpus,
+        table=pd.concat([small_corpus.table, again], ignore_index=True),
+        labels=np.tile(small_corpus.labels, (2, 1)),
+    )
+    told = []
+    fitted = fit(twice, quick, report=told.append)
+    design = fixed_split(twice, fitted.provenance)
+    seen, measured = twice.where(design.parts[0].train), design.measured
+    assert design.n_dropped > 0 and not set(seen.texts) & set(measured.texts)
+    found = evaluate(fitted.scorer, twice, design=design, perturbed=False)
+    systems = {name: scores.to_dict() for name, scores in found.systems.items()}
+    assert systems == fitted.provenance.scores
+    record = fitted.provenance.corpus
+    assert record["n_near_duplicates_dropped"] == design.n_dropped
+    assert record["n_test_paragraphs"] == len(measured)
+    assert record["n_train_paragraphs"] == len(seen)
+    left_out = f"{design.n_dropped} left out: near-duplicates of training texts"
+    assert any(left_out in sentence for sentence in told)
+    sides = ["train"] * len(again) + ["test"] * len(again)
+    alone = replace(twice, table=twice.table.assign(split=sides))
+    with pytest.raises(InputError, match="every paragraph is a near-duplicate of a training text"):
+        fit(alone, quick)
 
 
 @pytest.mark.parametrize("exclusive", [True, False])

@@ -145,6 +145,11 @@ def _data(corpus: Entries) -> Iterator[str]:
         (
             f"Held out: {_of_articles(test, corpus.get('n_test_articles'))}; no article is on both "
             "sides"
+            + (
+                f"; {dropped} more left out: near-duplicates of training texts"
+                if (dropped := corpus.get("n_near_duplicates_dropped"))
+                else ""
+            )
         ),
     ]
     if dates := corpus.get("dates"):

@@ -15,6 +15,7 @@ from inference.taxonomy import Taxonomy
 from training.agreement import agreement
 from training.annotations import Annotations, annotations_beside
 from training.corpus import LabelledCorpus
+from training.designs import Design
 from training.group_scores import GROUP_COLUMNS
 from training.recipe import Report
 
@@ -53,15 +54,16 @@ class Background:
         return cls(annotations, origin)
 
 
-def corpus_record(corpus: LabelledCorpus, background: Background, report: Report) -> dict[str, Any]:
-    """Describe a corpus that has its split; ready for JSON.
+def corpus_record(design: Design, background: Background, report: Report) -> dict[str, Any]:
+    """Describe a corpus and the split on which a model was fitted; ready for JSON.
 
     `agreement` is None without annotations, and, as `report` is told, where no two annotators
     judge the same unit.
     """
+    corpus, (part,) = design.corpus, design.parts
     passage = corpus.table["passage"].to_numpy(np.bool_)
-    test = (corpus.table["split"] == "test").to_numpy(np.bool_) & ~passage
-    sides = {"train": ~test & ~passage, "passages": passage, "test": test}
+    test = part.test & ~passage
+    sides = {"train": part.train & ~passage, "passages": passage, "test": test}
     articles = corpus.table[~passage].drop_duplicates("article_id")
     words = corpus.table.loc[~passage, "text"].str.split().str.len().to_numpy(np.int64)
     return {
@@ -71,6 +73,7 @@ def corpus_record(corpus: LabelledCorpus, background: Background, report: Report
         "n_test_paragraphs": int(test.sum()),
         "n_train_articles": _n_articles(corpus, sides["train"]),
         "n_test_articles": _n_articles(corpus, test),
+        "n_near_duplicates_dropped": design.n_dropped,
         "labels": {
             axis.name: {
                 code: {side: int(own[rows].sum()) for side, rows in sides.items()}

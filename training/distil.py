@@ -23,6 +23,7 @@ from inference.sealed_folder import read_manifest
 from inference.taxonomy import Taxonomy
 from training.corpus import LabelledCorpus, hold_out
 from training.corpus_record import Background
+from training.designs import fixed_split
 from training.fit import FittedModel, fit
 from training.linear import LinearRecipe
 from training.measured import Measured, plain, sample_and_draws
@@ -169,8 +170,9 @@ def distil(
     articles of which nothing is left.
     """
     _check_taxonomy(teacher.scorer.taxonomy, corpus.taxonomy)
-    corpus = hold_out(corpus, recipe.test_share, recipe.seed)
-    check_examples(corpus.split("train"), recipe.min_examples)
+    design = fixed_split(hold_out(corpus, recipe.test_share, recipe.seed))
+    corpus = design.corpus
+    check_examples(corpus.where(design.parts[0].train), recipe.min_examples)
     same_split = teacher.provenance.corpus.get("fingerprint") == corpus.fingerprint()
     if not same_split:
         report(
@@ -201,7 +203,7 @@ def distil(
         "teacher": teacher.scorer,
         "labelled_only": labelled_only.scorer,
     }
-    comparison = compare(systems, corpus.split("test"))
+    comparison = compare(systems, design.measured)
     scores = {**student.provenance.scores, "distillation": comparison.to_dict()}
     student = replace(student, provenance=replace(student.provenance, scores=scores))
     weight = float(student.provenance.training["unlabelled_weight"])

@@ -15,6 +15,7 @@ from training.baselines import baselines
 from training.card import card
 from training.corpus import LabelledCorpus, hold_out
 from training.corpus_record import Background, corpus_record
+from training.designs import fixed_split
 from training.group_scores import group_scores
 from training.linear import LinearRecipe
 from training.measured import plain
@@ -70,13 +71,16 @@ def fit(
     track : passes the long loop's steps through; for a progress bar.
     background : what else is known of the corpus; it goes into the manifest.
 
-    Raises InputError for a label with too few examples and for too few articles.
+    Held-out paragraphs that are near-duplicates of a training text are not measured.
+
+    Raises InputError for a label with too few examples, for too few articles, and where nothing
+    but near-duplicates is held out.
     """
     # 1) Hold out articles; they are looked at once, at the end.
-    corpus = hold_out(corpus, recipe.test_share, recipe.seed)
-    seen, test = corpus.split("train"), corpus.split("test")
+    design = fixed_split(hold_out(corpus, recipe.test_share, recipe.seed))
+    seen, test = design.corpus.where(design.parts[0].train), design.measured
     check_examples(seen, recipe.min_examples)
-    report(_described(seen, test))
+    report(_described(seen, test, design.n_dropped))
 
     # 2) Train, and calibrate on what was predicted of training articles unseen.
     trained = train(recipe, seen, report, track)
@@ -89,7 +93,7 @@ def fit(
     flips = robustness(scorer, test, predicted["model"], recipe.changes)
     provenance = Provenance(
         training={**learned.training, "versions": _versions()},
-        corpus=corpus_record(corpus, background, report),
+        corpus=corpus_record(design, background, report),
         scores={name: scores.to_dict() for name, scores in held_out.items()},
         groups=plain(group_scores(predicted["model"], test)),
         robustness=plain(flips),
@@ -104,13 +108,15 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _described(train: LabelledCorpus, test: LabelledCorpus) -> str:
+def _described(train: LabelledCorpus, test: LabelledCorpus, n_dropped: int) -> str:
     passages = int(train.table["passage"].sum())
     counts: dict[str, Any] = dict(
         zip(train.taxonomy.column_names, train.labels.sum(axis=0).tolist(), strict=True)
     )
     return (
         f"training on {len(train) - passages} paragraphs and {passages} passages, holding out "
-        f"{len(test)} paragraphs of {len(set(test.article_ids))} articles; training texts a label: "
+        f"{len(test)} paragraphs of {len(set(test.article_ids))} articles; "
+        + (f"{n_dropped} left out: near-duplicates of training texts; " if n_dropped else "")
+        + "training texts a label: "
         + ", ".join(f"{name} {n}" for name, n in counts.items())
     )
