@@ -84,6 +84,26 @@ def test_all_bad_rows_are_reported_at_once_with_their_lines(tmp_path, taxonomy):
         assert part in message
 
 
+def test_spaces_around_a_name_make_no_other_article(tmp_path, taxonomy):
+    rows = [
+        {"id": " 1", "article_id": "a ", "text": " Un.", "split": "test "},
+        {"id": "2 ", "article_id": "a", "text": "Deux.", "split": "test"},
+    ]
+    rows = [{**row, "topics": "", "tone": "neutral"} for row in rows]
+    table = LabelledCorpus.read(write(tmp_path / "c.csv", rows), taxonomy).table
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    articles = [{"article_id": "a  ", "split": " test", "theatre": "sahel"}]
+    write(folder / "articles.csv", articles)
+    without_split = [{k: v for k, v in row.items() if k != "split"} for row in rows]
+    write(folder / "paragraphs.csv", without_split)
+    for found in (table, LabelledCorpus.read(folder, taxonomy).table):
+        assert list(found["id"]) == ["1", "2"]
+        assert list(found["article_id"]) == ["a", "a"] and list(found["split"]) == ["test"] * 2
+        assert list(found["text"]) == [" Un.", "Deux."]
+        assert list(found["preceding"]) == ["", " Un."]
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

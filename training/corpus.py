@@ -20,6 +20,7 @@ from training.annotation_exports import has_exports, is_export, labelled_rows
 from training.label_cells import axis_labels, bad_rows, cell_text
 
 SPLITS = ("train", "test")
+_NAMES = ("id", "article_id", "split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class LabelledCorpus:
         An annotation tool's export is read too; of several annotators the majority decides.
         Raises InputError that names every bad row at once, each by file, line and field.
         """
-        articles: dict[str, Mapping[str, Any]] = {}
+        articles: dict[str, dict[str, str]] = {}
         if path.is_dir() and not (path / "paragraphs.csv").exists() and not has_exports(path):
             msg = (
                 f"{path}: found no paragraphs.csv in the folder; expected a corpus as in "
@@ -123,7 +124,7 @@ class LabelledCorpus:
     def _of_rows(
         cls,
         rows: Iterator[tuple[Row, bool]],
-        articles: Mapping[str, Mapping[str, Any]],
+        articles: Mapping[str, Mapping[str, str]],
         taxonomy: Taxonomy,
         where: str,
     ) -> Self:
@@ -167,12 +168,13 @@ class LabelledCorpus:
 
 def _folder_rows(
     folder: Path,
-) -> tuple[Iterator[tuple[Row, bool]], dict[str, Mapping[str, Any]]]:
+) -> tuple[Iterator[tuple[Row, bool]], dict[str, dict[str, str]]]:
     paragraphs, passages = folder / "paragraphs.csv", folder / "passages.csv"
-    articles: dict[str, Mapping[str, Any]] = {}
+    articles: dict[str, dict[str, str]] = {}
     if (folder / "articles.csv").exists():
         for row in read_rows(folder / "articles.csv"):
-            articles[str(row.values.get("article_id", ""))] = row.values
+            values = _texts(row)
+            articles[values.get("article_id", "")] = values
 
     def rows() -> Iterator[tuple[Row, bool]]:
         for row in read_rows(paragraphs):
@@ -182,6 +184,12 @@ def _folder_rows(
                 yield row, True
 
     return rows(), articles
+
+
+def _texts(row: Row) -> dict[str, str]:
+    """The cells as text, names without the spaces around them: « a » and « a  » are one article."""
+    texts = {name: cell_text(value) for name, value in row.values.items()}
+    return {name: text.strip() if name in _NAMES else text for name, text in texts.items()}
 
 
 def _check_columns(row: Row, taxonomy: Taxonomy) -> None:
@@ -201,10 +209,10 @@ def _check_columns(row: Row, taxonomy: Taxonomy) -> None:
 
 
 def _entry(
-    row: Row, passage: bool, taxonomy: Taxonomy, articles: Mapping[str, Mapping[str, Any]]
+    row: Row, passage: bool, taxonomy: Taxonomy, articles: Mapping[str, Mapping[str, str]]
 ) -> tuple[dict[str, Any], list[bool], list[str]]:
     """A table row, its labels in column order, and what is wrong with it."""
-    values = {name: cell_text(value) for name, value in row.values.items()}
+    values = _texts(row)
     wrong: list[str] = []
     applies: list[bool] = []
     for axis in taxonomy.axes:
@@ -216,7 +224,7 @@ def _entry(
     for name in ("article_id", "text"):
         if not values.get(name, "").strip():
             wrong.append(f"{name} is empty; expected one")
-    article = {k: cell_text(v) for k, v in articles.get(values.get("article_id", ""), {}).items()}
+    article = articles.get(values.get("article_id", ""), {})
     if articles and not article and not passage:
         wrong.append(f"article_id {values.get('article_id')!r} is not in articles.csv")
     entry: dict[str, Any] = {
