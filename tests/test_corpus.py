@@ -104,6 +104,15 @@ def test_spaces_around_a_name_make_no_other_article(tmp_path, taxonomy):
         assert list(found["preceding"]) == ["", " Un."]
 
 
+def test_half_a_surrogate_pair_becomes_a_question_mark(tmp_path, taxonomy):
+    """JSON may hold one; it can be written to no file and has no fingerprint."""
+    path = tmp_path / "c.jsonl"
+    path.write_text(json.dumps({**ROWS[0], "text": "Un \ud83d char.", "source": "\udc00"}))
+    corpus = LabelledCorpus.read(path, taxonomy)
+    assert corpus.texts == ["Un ? char."] and list(corpus.table["source"]) == ["?"]
+    assert len(corpus.fingerprint()) == 64
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -338,9 +338,10 @@ def test_bad_samples_are_refused(grouped):
         InputError, match=r"an archive of about 1,950 paragraphs; this one has 6,000"
     ):
         estimate(archive, smaller)
-    dates = {"date": pd.Categorical(["18/01/2024"] * 6_000)}
-    with pytest.raises(InputError, match="date '18/01/2024'; expected an ISO date"):
-        estimate(replace(archive, columns=dates), sample, "month")
+    for date_, by in (("18/01/2024", "month"), ("0000-01-00", "month"), ("0000-01-00", "year")):
+        dates = {"date": pd.Categorical([date_] * 6_000)}
+        with pytest.raises(InputError, match=f"date '{date_}'; expected an ISO date"):
+            estimate(replace(archive, columns=dates), sample, by)
 
 
 HEADER = "id,draw,text,topics,tone,inclusion_probability\n"
@@ -493,6 +494,24 @@ def test_the_figure_has_a_panel_a_label_and_its_events(grouped, tmp_path):
     for suffix in ("svg", "png"):
         write_series(found, tmp_path / f"series.{suffix}", [event])
         assert (tmp_path / f"series.{suffix}").stat().st_size > 10_000
+
+
+def test_names_and_events_are_plain_text_and_no_formulas(grouped, tmp_path):
+    archive, sample = grouped
+    names = [{"code": "often", "en": "Often $x_{y$"}, "seldom"]
+    content = {"axis": [{"name": "topic", "exclusive": False, "labels": names}]}
+    taxonomy = Taxonomy.from_dict(content, "test")
+    found = estimate(
+        replace(archive, taxonomy=taxonomy), replace(sample, taxonomy=taxonomy), "month"
+    )
+    labels = ("$Inv_a{sion$", "50 M$ puis 30 M$")
+    events = [Event(date(2023, 6, day), label) for day, label in enumerate(labels, start=1)]
+    write_series(found, tmp_path / "series.png", events)
+    figure = draw_series(found, events)
+    assert figure.axes[0].get_title("left") == "Often $x_{y$"
+    *_, key = figure.axes
+    (notes,) = key.texts
+    assert all(label in notes.get_text() for label in labels) and not notes.get_parse_math()
 
 
 def test_figures_that_cannot_be_drawn_are_refused(files, grouped, tmp_path):

@@ -97,6 +97,12 @@ def test_one_article_is_said_to_have_no_interval(scorer, few):
     json.dumps(report.to_dict(), allow_nan=False)
 
 
+def test_training_texts_without_a_word_leave_the_model_alone(scorer, few):
+    bare = few.table["text"].where(few.table["split"] == "test", "🛳 a")
+    report = evaluate(scorer, replace(few, table=few.table.assign(text=bare)), perturbed=False)
+    assert set(report.systems) == {"model"}
+
+
 def test_another_taxonomy_is_refused(scorer, few):
     other = Taxonomy.from_dict(
         {"axis": [{"name": "mood", "exclusive": True, "labels": ["good", "bad"]}]}, "t"

@@ -135,6 +135,14 @@ def test_labels_with_too_few_examples_are_named_with_their_counts(small_corpus, 
         fit(bad, quick)
 
 
+def test_texts_without_a_word_are_refused(small_corpus, quick):
+    emoji = replace(small_corpus, table=small_corpus.table.assign(text="🛳 🚀"))
+    with pytest.raises(
+        InputError, match=r"none of the \d+ training texts has a word .the first is"
+    ):
+        fit(emoji, quick)
+
+
 def test_scores_in_the_manifest_are_those_reported(small_model, tmp_path):
     small_model.write(tmp_path / "m")
     manifest = json.loads((tmp_path / "m" / "manifest.json").read_text(encoding="utf-8"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -12,12 +15,20 @@ from inference.decision import DecisionRule
 from training.corpus import LabelledCorpus
 from training.predictions import Predictions
 
+_WORD = re.compile(r"\w\w")  # what scikit-learn takes for one, at the least
+
+
+def have_words(texts: Iterable[str]) -> bool:
+    """Whether "tfidf" finds anything in the texts to learn from."""
+    return any(map(_WORD.search, texts))
+
 
 def baselines(train: LabelledCorpus, test: LabelledCorpus) -> dict[str, Predictions]:
     """Two baselines fitted on `train`, and what they say of `test`.
 
     "majority" says what most training paragraphs carry; "tfidf" is scikit-learn's TF-IDF of words
-    and pairs of words with logistic regression, one label against the rest.
+    and pairs of words with logistic regression, one label against the rest. The texts of `train`
+    must `have_words`.
     """
     rule = DecisionRule((0.5,) * train.taxonomy.n_columns)
     return {

@@ -188,7 +188,11 @@ def _folder_rows(
 
 def _texts(row: Row) -> dict[str, str]:
     """The cells as text, names without the spaces around them: « a » and « a  » are one article."""
-    texts = {name: cell_text(value) for name, value in row.values.items()}
+    texts = {
+        # Half a surrogate pair cannot be written as UTF-8; « ? » as where a text is scored.
+        name: cell_text(value).encode(errors="replace").decode()
+        for name, value in row.values.items()
+    }
     return {name: text.strip() if name in _NAMES else text for name, text in texts.items()}
 
 

@@ -30,8 +30,8 @@ from training.labelled_sample import LabelledSample
 WITHOUT_GROUP = "(none)"
 
 _ISO_DATE = {
-    "month": re.compile(r"\d{4}-(0[1-9]|1[0-2])(?!\d)"),
-    "year": re.compile(r"\d{4}(?!\d)"),
+    "month": re.compile(r"(?!0000)\d{4}-(0[1-9]|1[0-2])(?!\d)"),
+    "year": re.compile(r"(?!0000)\d{4}(?!\d)"),
 }
 PERIODS = {"month": 7, "year": 4}  # characters of an ISO date
 

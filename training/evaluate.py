@@ -11,7 +11,7 @@ from inference.scorer import Scorer
 from inference.taxonomy import Taxonomy
 from training.annotations import Annotations
 from training.annotator_scores import AgainstOthers, annotator_scores
-from training.baselines import baselines
+from training.baselines import baselines, have_words
 from training.corpus import LabelledCorpus
 from training.designs import Design, fixed_split
 from training.group_scores import GroupScores, group_scores
@@ -166,6 +166,6 @@ def _predictions(
     found = {"model": predict(scorer, design.measured)}
     train = design.corpus.where(design.parts[0].train)
     n_with = train.labels.sum(axis=0)
-    if len(train) and (n_with > 0).all() and (n_with < len(train)).all():
+    if have_words(train.texts) and (n_with > 0).all() and (n_with < len(train)).all():
         found |= baselines(train, design.measured)
     return found

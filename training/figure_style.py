@@ -31,6 +31,7 @@ _STYLE: Any = {
     "legend.frameon": False,
     "savefig.dpi": 200,
     "figure.dpi": 100,
+    "text.parse_math": False,  # a taxonomy's names are no formulas
     "svg.hashsalt": "posture",  # the same report gives the same file
 }
 DASHES = ("-", "--", "-.", ":")

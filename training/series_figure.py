@@ -128,7 +128,8 @@ def draw_series(estimates: Estimates, events: Sequence[Event] = ()) -> Figure:
     for column, (panel, label) in enumerate(zip(panels, labels, strict=False)):
         rows = [rows[column] for rows in groups.values()]
         _draw_shares(panel, x, rows, colours[names[column]])
-        panel.set_title(shorten(label.en, _TITLE_WIDTH), loc="left", fontsize=_TITLE)
+        title = shorten(label.en, _TITLE_WIDTH)
+        panel.set_title(title, loc="left", fontsize=_TITLE, parse_math=False)
         panel.tick_params(labelsize=_TICKS)
         for number, event in enumerate(shown, start=1):
             day: Any = event.day
@@ -196,6 +197,7 @@ def _write_key(key: Axes, notes: Sequence[str]) -> None:
     key.annotate(
         "\n".join(notes),
         (0, 1),
+        parse_math=False,  # 50 M$ and 30 M$ are money
         xycoords="axes fraction",
         xytext=(4, -34),
         textcoords="offset points",

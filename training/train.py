@@ -8,6 +8,7 @@ import numpy as np
 
 from inference.errors import InputError
 from inference.scorer import Scorer
+from training.baselines import have_words
 from training.calibrate import calibrated
 from training.corpus import LabelledCorpus
 from training.predictions import Predictions
@@ -48,7 +49,7 @@ def train(
 
 
 def check_examples(corpus: LabelledCorpus, least: int, where: str = "") -> None:
-    """Raise InputError that names the labels with too few examples to learn from.
+    """Raise InputError that names the labels with too few examples, and for texts without words.
 
     least : texts with a label, and without it. where : what the message begins with.
     """
@@ -73,5 +74,11 @@ def check_examples(corpus: LabelledCorpus, least: int, where: str = "") -> None:
             f"{where}label(s) with too few examples to learn from among {len(corpus)} training "
             f"texts: {', '.join(few)}; expected at least {least} texts with and as many without "
             "each, in two articles or more; label more, or drop the label from the taxonomy"
+        )
+        raise InputError(msg)
+    if not have_words(corpus.texts):
+        msg = (
+            f"{where}none of the {len(corpus)} training texts has a word (the first is "
+            f"{corpus.texts[0][:40]!r}); expected French; check the column text"
         )
         raise InputError(msg)
