@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -172,6 +173,48 @@ def test_a_full_disk_ends_with_one_clear_line():
         )
     assert done.returncode == 2
     assert b"standard output: cannot be written (No space left on device)" in done.stderr
+
+
+@pytest.fixture
+def findings(small_csv, tmp_path):
+    """Commands of `posture-train` that print what they find, each with all that it needs."""
+    judged = tmp_path / "judged.csv"
+    rows = [
+        f"a:{i},{who},,{'neutral' if i % 3 else 'escalation'}" for i in range(9) for who in "AB"
+    ]
+    judged.write_text("\n".join(["id,annotator,topics,tone", *rows]))
+    rows = [f"{i},a{i},Un char numéro {i}." for i in range(9)]
+    (tmp_path / "rows.csv").write_text("\n".join(["id,article_id,text", *rows]))
+    scored, labelled = tmp_path / "scored.csv", tmp_path / "drawn.csv"
+    run("score", tmp_path / "rows.csv", "--unit", "paragraph", "--output", scored)
+    rows = [f"{i},,neutral,1" for i in range(9)]
+    labelled.write_text("\n".join(["id,topics,tone,inclusion_probability", *rows]))
+    evaluate = ("evaluate", "default", small_csv, "--no-robustness", "--format")
+    return [
+        ("agreement", judged, "--format", "json"),
+        ("agreement", judged, "--format", "table"),
+        ("compare", "default", "default", small_csv, "--format", "json"),
+        ("compare", "default", "default", small_csv, "--format", "table"),
+        *(("estimate", scored, labelled, "--format", name) for name in ("json", "csv", "table")),
+        *((*evaluate, name) for name in ("json", "html", "table")),
+    ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the always full device")
+def test_what_is_found_and_cannot_be_printed_ends_with_one_clear_line(findings):
+    """On a full disk, or on a standard output that is closed."""
+    for redirection, message in (
+        (">/dev/full", "standard output: cannot be written (No space left on device)"),
+        (">&-", "standard output: is closed"),
+    ):
+        for arguments in findings:
+            command = shlex.join([str(BIN / "posture-train"), *map(str, arguments)])
+            done = subprocess.run(
+                f"{command} {redirection}", shell=True, capture_output=True, check=False
+            )
+            assert done.returncode == 2, arguments
+            *_, last = done.stderr.decode().splitlines()
+            assert last.startswith(f"posture-train: {message}") and b"Traceback" not in done.stderr
 
 
 def test_a_reader_that_stops_early_is_no_error():

@@ -21,7 +21,7 @@ from training.commands.options import (
     taxonomy_option,
     wants_json,
 )
-from training.commands.terminal import say
+from training.commands.terminal import say, standard_output
 
 _PAIRS_ABREAST = 2  # at 80 columns
 # In simulations the 95 % interval of alpha holds it in 83 % of cases at 8 articles, 89 % at 20.
@@ -57,6 +57,7 @@ def command(
     _show(agreement(judged, annotators=annotators or None), format_)
 
 
+@standard_output()
 def _show(report: AgreementReport, format_: str | None) -> None:
     if wants_json(format_):
         print(json.dumps(report.to_dict()))

@@ -21,7 +21,7 @@ from training.commands.options import (
     taxonomy_option,
     wants_json,
 )
-from training.commands.terminal import progress, say
+from training.commands.terminal import progress, say, standard_output
 from training.corpus import LabelledCorpus
 from training.label_cells import check_new
 
@@ -81,6 +81,7 @@ def _check_output(output: Path) -> None:
         raise InputError(msg)
 
 
+@standard_output()
 def _show(found: Audit, format_: str | None) -> None:
     counts = found.to_dict()
     if wants_json(format_):

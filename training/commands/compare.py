@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from training.commands.options import PATH, format_option, in_words, stored_model, wants_json
+from training.commands.terminal import standard_output
 from training.compare import LEVEL, Comparison, Difference, compare
 from training.corpus import LabelledCorpus
 from training.designs import fixed_split
@@ -36,14 +37,16 @@ def command(a: Path, b: Path, corpus: Path, format_: str | None) -> None:
     if wants_json(format_):
         runtimes = {"A": one.runtime, "B": other.runtime}
         content = {"design": design.to_dict(), "runtimes": runtimes, **found.to_dict()}
-        print(json.dumps(content, ensure_ascii=False))
+        with standard_output():
+            print(json.dumps(content, ensure_ascii=False))
         return
     told = [
         f"A is {in_words(a, one)}; B is {in_words(b, other)}: {measured_in_words(found, design)}",
         *caveats(found, design),
         *(f"{axis}, macro-F1: {_sentence(own)}" for axis, own in found.macro_f1.items()),
     ]
-    print_sections(told, [_section(found)])
+    with standard_output():
+        print_sections(told, [_section(found)])
 
 
 def _sentence(one: Difference) -> str:

@@ -19,7 +19,7 @@ from inference.model_kind import Backend
 from inference.sealed_folder import check_output
 from inference.tables import UNITS
 from training.commands.options import PATH, format_option, wants_json
-from training.commands.terminal import progress, say
+from training.commands.terminal import progress, say, standard_output
 from training.corpus import LabelledCorpus
 from training.corpus_record import Background
 from training.distil import LIMIT, Distilled, Teacher, distil
@@ -107,6 +107,7 @@ def command(
     show(distilled, format_)
 
 
+@standard_output()
 def show(distilled: Distilled, format_: str | None) -> None:
     """Print how student, teacher and labels alone compare, as a table or as JSON."""
     found = distilled.comparison

@@ -11,11 +11,10 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from inference.destination import destination
 from inference.taxonomy import Axis
 from training.archive import ScoredArchive
 from training.commands.options import PATH, taxonomy_of, taxonomy_option
-from training.commands.terminal import progress, say
+from training.commands.terminal import progress, say, standard_output
 from training.corrected_share import TOO_FEW_ARTICLES, Share
 from training.estimate import (
     PERIODS,
@@ -110,19 +109,19 @@ def _check_figure(by: str | None, figure: Path | None, events: Path | None) -> N
 
 
 def _print(estimates: Estimates, format_: str) -> None:
-    if format_ == "json":
-        print(json.dumps(estimates.to_dict()))
-    elif format_ == "csv":
-        with destination(None) as file:
+    with standard_output() as file:
+        if format_ == "json":
+            print(json.dumps(estimates.to_dict()))
+        elif format_ == "csv":
             file.write(estimates.to_frame().to_csv(index=False).encode())
-    else:
-        console = Console()
-        console.print(_overall_table(estimates))
-        console.print(_LEGEND)
-        for axis in estimates.taxonomy.axes if estimates.by else ():
-            console.print(_group_table(estimates, axis))
-        if estimates.by:
-            console.print(_GROUP_LEGEND)
+        else:
+            console = Console()
+            console.print(_overall_table(estimates))
+            console.print(_LEGEND)
+            for axis in estimates.taxonomy.axes if estimates.by else ():
+                console.print(_group_table(estimates, axis))
+            if estimates.by:
+                console.print(_GROUP_LEGEND)
 
 
 def _overall_table(estimates: Estimates) -> Table:

@@ -10,13 +10,12 @@ import click
 
 from inference.artefact import StoredModel
 from inference.cli import device_option, runtime_option
-from inference.destination import destination
 from inference.errors import InputError
 from inference.model_kind import Backend
 from inference.taxonomy import Taxonomy
 from training.annotations import Annotations, annotations_beside, read_annotations
 from training.commands.options import PATH, in_words, stored_model, wants_json
-from training.commands.terminal import progress, say
+from training.commands.terminal import progress, say, standard_output
 from training.corpus import LabelledCorpus
 from training.designs import Design, cross_validation, fixed_split, leave_out, past_and_later
 from training.evaluate import evaluate
@@ -159,16 +158,16 @@ def command(
         write(draw(report, curve), figures)
         say(f"wrote the figures to {figures}")
     name = str(model) if design.refits else in_words(model, stored)
-    if format_ == "html":
-        from training.report_page import page
+    with standard_output() as file:
+        if format_ == "html":
+            from training.report_page import page
 
-        with destination(None) as file:
             file.write(page(report, name, curve).encode())
-    elif wants_json(format_):
-        computed = {} if design.refits else {"runtime": stored.runtime}
-        print(json.dumps(report.to_dict() | computed, ensure_ascii=False))
-    else:
-        print_sections(preface(report, name), sections(report))
+        elif wants_json(format_):
+            computed = {} if design.refits else {"runtime": stored.runtime}
+            print(json.dumps(report.to_dict() | computed, ensure_ascii=False))
+        else:
+            print_sections(preface(report, name), sections(report))
 
 
 def _design(

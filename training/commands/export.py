@@ -10,7 +10,7 @@ import click
 
 from inference.artefact import read_taxonomy
 from training.commands.options import PATH, format_option, wants_json
-from training.commands.terminal import say
+from training.commands.terminal import say, standard_output
 from training.corpus import LabelledCorpus
 from training.runtime_export import export
 
@@ -43,7 +43,6 @@ def command(folder: Path, corpus: Path, runtime: str, int8: bool, format_: str |
     name = f"{runtime}-int8" if int8 else runtime
     measured = export(folder, labelled, name, report=say)
     say(f"added {name}; posture score --model {folder} uses it, or --runtime torch")
-    if wants_json(format_):
-        print(json.dumps({"runtime": name, **asdict(measured)}))
-        return
-    print(measured)
+    with standard_output():
+        as_json = json.dumps({"runtime": name, **asdict(measured)})
+        print(as_json if wants_json(format_) else measured)

@@ -20,10 +20,10 @@ from training.commands.options import (
     taxonomy_option,
     wants_json,
 )
-from training.commands.terminal import progress, say
+from training.commands.terminal import progress, say, standard_output
 from training.corpus import LabelledCorpus
 from training.corpus_record import Background
-from training.fit import fit
+from training.fit import FittedModel, fit
 from training.linear import LinearRecipe
 from training.measured import Measured
 from training.perturbations import COUNTRIES
@@ -163,6 +163,13 @@ def command(
     if model == "camembert":  # another model leaves an interrupted run of an encoder alone
         checkpoint.unlink(missing_ok=True)
     say(f"wrote {output}, with its card.md; use it with: posture score --model {output} FILE")
+    _show(fitted, format_)
+    if not wants_json(format_):
+        say(f"all measures: posture-train evaluate {output} {corpus}")
+
+
+@standard_output()
+def _show(fitted: FittedModel, format_: str | None) -> None:
     if wants_json(format_):
         provenance = fitted.provenance
         found = {"systems": provenance.scores, "robustness": provenance.robustness}
@@ -172,7 +179,6 @@ def command(
     told = f"On {own.n_paragraphs} held-out paragraphs of {own.n_articles} articles:"
     print_sections([told], [main_section(fitted.held_out)])
     print(_countries(fitted.provenance.robustness[COUNTRIES]["axes"]))
-    say(f"all measures: posture-train evaluate {output} {corpus}")
 
 
 def _countries(axes: Mapping[str, Any]) -> str:

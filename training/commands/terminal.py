@@ -1,10 +1,11 @@
-"""What commands say while they work; it goes to standard error."""
+"""What commands say while they work, on standard error, and what they found, on standard output."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -15,6 +16,16 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from inference.destination import destination
+
+
+@contextmanager
+def standard_output() -> Iterator[IO[bytes]]:
+    """Around what a command prints. Raises InputError where it cannot be written."""
+    with destination(None) as file:
+        yield file
+        sys.stdout.flush()  # what is printed waits here for more
 
 
 def say(sentence: str) -> None:
