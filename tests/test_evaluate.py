@@ -209,6 +209,13 @@ def test_the_page_is_whole_escaped_and_loads_nothing(report):
         assert html.escape(section.title) in text
 
 
+def test_an_axis_whose_labels_nobody_gave_is_drawn_without_a_warning(scorer, few, recwarn):
+    labels = few.labels.copy()
+    labels[:, scorer.taxonomy.spans()[0][1]] = False
+    draw(evaluate(scorer, replace(few, labels=labels), perturbed=False))
+    assert not [one for one in recwarn if "No artists" in str(one.message)]
+
+
 def test_figures_are_written_whole_and_the_same_each_time(report, tmp_path):
     one = Measured(0.5, 0.4, 0.6)
     curve = [Point(n, 10 * n, {"topic": one, "tone": one}) for n in (10, 20)]

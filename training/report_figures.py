@@ -164,7 +164,8 @@ def _precision_recall(report: Report) -> Figure:
             )
         ax.set_title(axis.name.capitalize())
         ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall")
-        ax.legend(loc="lower left", title="average precision", alignment="left", fontsize=8)
+        if ax.lines:  # of an axis whose labels nobody gave there is no curve
+            ax.legend(loc="lower left", title="average precision", alignment="left", fontsize=8)
     axes[0][0].set_ylabel("precision")
     figure.suptitle("Precision and recall at every threshold; marks: where the model decides")
     return figure
