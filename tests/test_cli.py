@@ -284,6 +284,8 @@ def test_evaluate_refuses_what_it_cannot_measure(small_csv, tmp_path):
     assert "--encoder is for a refit" in told("--encoder", "almanach/camembert-base")
     assert "no column date or year" in told("--time")
     assert "no column 'source'" in told("--leave-out", "source")
+    assert "no column ''; found id, article_id" in told("--leave-out", "")
+    assert "--cv and --leave-out: expected one design" in told("--cv", "3", "--leave-out", "")
     (tmp_path / "taken").write_text("x")
     assert "is a file; expected a folder" in told("--figures", tmp_path / "taken")
     assert "column(s) missing: annotator, id" in told("--annotations", small_csv)

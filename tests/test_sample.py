@@ -351,6 +351,14 @@ def test_a_broken_line_is_named(scored, scorer, tmp_path):
         ScoredArchive.read(scored["csv"], scorer.taxonomy, ["theatre"])
 
 
+def test_a_spreadsheets_decimal_commas_are_refused_with_what_to_do(scored, scorer, tmp_path):
+    path = tmp_path / "excel.csv"
+    table = pd.read_csv(scored["csv"])
+    table.to_csv(path, index=False, sep=";", decimal=",")
+    with pytest.raises(InputError, match=r"'0,\d+'; expected .* a decimal point; score .* again"):
+        ScoredArchive.read(path, scorer.taxonomy)
+
+
 def test_a_suffix_that_is_no_format_is_refused(scored, tmp_path):
     done = run(scored["csv"], "--output", tmp_path / "x.xml")
     assert "its suffix names no format; expected .csv, .json" in str(done.exception)

@@ -324,6 +324,9 @@ def _column(name: str, block: Sequence[tuple[str, Mapping[str, Any]]]) -> pa.Arr
         try:
             numbers.append(float(values[name]))
         except (KeyError, TypeError, ValueError) as error:
-            msg = f"{where}: {name} = {values.get(name)!r}; expected a probability, 0 to 1"
+            msg = (
+                f"{where}: {name} = {values.get(name)!r}; expected a probability, 0 to 1, with a "
+                "decimal point; score the archive again, and save it in no spreadsheet"
+            )
             raise InputError(msg) from error
     return pa.array(numbers, pa.float64())

@@ -152,7 +152,7 @@ def past_and_later(corpus: LabelledCorpus) -> Design:
         raise InputError(msg)
     paragraph = ~_passages(corpus)
     dates = corpus.table[column].fillna("").astype(str).str.strip().to_numpy(str)
-    bad = [date for date in dates[paragraph] if not _DATE.fullmatch(date)]
+    bad = [date for date in dates[paragraph].tolist() if not _DATE.fullmatch(date)]
     if bad:
         msg = (
             f"{column}: {len(bad)} of {int(paragraph.sum())} paragraphs have no date such as "
@@ -198,7 +198,7 @@ def leave_out(corpus: LabelledCorpus, column: str) -> Design:
         Part(value, ~(paragraph & (values == value)), paragraph & (values == value))
         for value in distinct
     )
-    sentence = f"all articles, each predicted by a model that saw nothing of its {column}"
+    sentence = f"all articles, each predicted by a model that saw no article of its {column}"
     design = Design("leave-out", sentence, corpus, parts, refits=True, column=column)
     return _apart(design)
 

@@ -114,17 +114,18 @@ def command(
             ("--time", by_time),
             ("--leave-out", column),
         )
-        if value
+        if value not in (None, False)  # an empty COLUMN is no column, not no design
     ]
+    refits = bool(given) and split is None
     if len(given) > 1:
         msg = f"{' and '.join(given)}: expected one design at a time; choose one"
         raise InputError(msg)
-    if encoder is not None and not (n_folds or by_time or column or figures):
+    if encoder is not None and not (refits or figures):
         msg = (
             "--encoder is for a refit; add --cv, --time, --leave-out or --figures, or leave it out"
         )
         raise InputError(msg)
-    if runtime is not None and (n_folds or by_time or column):
+    if runtime is not None and refits:
         msg = "--runtime is for the model as it stands; a refit is computed by torch; leave it out"
         raise InputError(msg)
     if figures is not None:
@@ -183,7 +184,7 @@ def _design(
         return cross_validation(corpus, n_folds)
     if by_time:
         return past_and_later(corpus)
-    if column:
+    if column is not None:
         return leave_out(corpus, column)
     return fixed_split(corpus, stored.provenance, required=required)
 
