@@ -16,6 +16,7 @@ from inference.errors import InputError
 from inference.highlighting import write_highlighted
 from inference.inputs import read_articles
 from inference.language import language_checked
+from inference.readers import is_folder
 from inference.records import Record, article_records, explained_record, paragraph_records
 from inference.scorer import Scorer, load
 from inference.tables import TABLE_SUFFIXES, UNITS
@@ -96,7 +97,11 @@ def score(
         scorer = scorer.abstaining_below(min_confidence)
     articles = language_checked(read_articles(inputs, unit))
     # A long run that writes elsewhere shows on the terminal how far it is.
-    many = any(path.is_dir() or path.suffix.lower() in TABLE_SUFFIXES for path in inputs)
+    many = any(
+        path.suffix.lower() in TABLE_SUFFIXES or is_folder(path)
+        for path in inputs
+        if str(path) != "-"
+    )
     if many and sys.stderr.isatty() and (output or not sys.stdout.isatty()):
         articles = _counted(articles)
     if unit == "paragraph":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from inference.article import Article
 from inference.errors import InputError
-from inference.readers import article_paths, read_article, read_stream
+from inference.readers import article_paths, is_folder, read_article, read_stream
 from inference.tables import TABLE_SUFFIXES, Ids, articles_of_rows, read_rows, stream_rows
 
 if TYPE_CHECKING:
@@ -29,16 +29,13 @@ def read_articles(inputs: Iterable[Path], unit: str) -> Iterator[Article]:
     for path in inputs:
         if str(path) == "-":
             yield from _standard_input(unit, ids)
-        elif path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir():
+        elif not (folder := is_folder(path)) and path.suffix.lower() in TABLE_SUFFIXES:
             yield from articles_of_rows(read_rows(path), unit, ids)
-        elif not path.exists():
-            msg = f"{path}: does not exist; expected a file or a folder; check the path"
-            raise InputError(msg)
         else:
             _check_unit(path, unit)
-            for file in article_paths(path) if path.is_dir() else [path]:
+            for file in article_paths(path):
                 article = read_article(file)
-                if path.is_dir():  # two folders may hold files of one name
+                if folder:  # two folders may hold files of one name
                     article = replace(article, id=str(file.relative_to(path).with_suffix("")))
                 ids.check(article.id, article.text, str(file))
                 yield article

@@ -3,6 +3,7 @@
 import html
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,16 +58,13 @@ def article_paths(path: Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        When the path does not exist, or the folder holds no article. At once, not on iteration.
+        When the path does not exist, or the folder holds no article, a subfolder that cannot be
+        read, or a pipe or a device that is named like an article. At once, not on iteration.
     """
-    if path.is_file():
+    if not is_folder(path):
         return iter([path])
-    if not path.is_dir():
-        raise InputError(
-            f"{path}: found nothing there, expected a file or a folder; check the path"
-        )
     found: list[Path] = []
-    for folder, subfolders, names in os.walk(path):
+    for folder, subfolders, names in os.walk(path, onerror=_refuse_folder):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         found += [
             Path(folder, name)
@@ -78,7 +76,35 @@ def article_paths(path: Path) -> Iterator[Path]:
             f"{path}: found no article in the folder, expected files in {', '.join(_READERS)}; "
             "give another folder"
         )
+    for file in found:
+        if not stat.S_ISREG(_mode(file)):  # to read a pipe is to wait for its writer
+            raise InputError(
+                f"{file}: found no regular file (a pipe or a device?), expected an article; move "
+                "it out of the folder"
+            )
     return iter(sorted(found))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is at the path, and not a file. Raises InputError where nothing is."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except OSError as error:
+        raise InputError(
+            f"{path}: does not exist or cannot be read ({error.strerror}), expected a file or a "
+            "folder; check the path and its permissions"
+        ) from error
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise InputError(
+        f"{error.filename}: found a folder that cannot be read ({error.strerror}), expected "
+        "articles; check its permissions, or move it out of the folder above"
+    ) from error
 
 
 def _read_text(data: bytes, path: Path) -> Article:

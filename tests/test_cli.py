@@ -362,3 +362,7 @@ def test_every_figure_can_be_read_on_a_narrow_terminal():
         assert word in text
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_name_that_is_too_long_for_a_file_is_refused():
+    assert "cannot be read (File name too long)" in refused("score", "a" * 300)

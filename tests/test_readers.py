@@ -1,5 +1,6 @@
 """Files to articles."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -196,5 +197,43 @@ def test_article_paths(tmp_path: Path) -> None:
 def test_article_paths_refuses_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"found no article in the folder"):
         article_paths(tmp_path)
-    with pytest.raises(InputError, match=r"found nothing there"):
+    with pytest.raises(InputError, match=r"absent: does not exist or cannot be read"):
         article_paths(tmp_path / "absent")
+
+
+def test_a_subfolder_that_cannot_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "a.txt").write_text("x", encoding="utf-8")
+    listed = os.scandir
+
+    def scandir(folder: str) -> object:  # root may read every folder, and tests run as root too
+        if str(folder).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(InputError, match=r"shut: found a folder that cannot be read \(Permission"):
+        article_paths(tmp_path)
+
+
+def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x", encoding="utf-8")
+    os.mkfifo(tmp_path / "x.txt")
+    with pytest.raises(InputError, match=r"x\.txt: found no regular file \(a pipe or a device\?\)"):
+        article_paths(tmp_path)
+
+
+def test_a_path_that_the_system_will_not_look_at_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match=r"cannot be read \(File name too long\)"):
+        article_paths(tmp_path / ("a" * 300))
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    with pytest.raises(InputError, match=r"a\.txt: .* cannot be read \(Permission denied\)"):
+        article_paths(tmp_path / "shut" / "a.txt")
