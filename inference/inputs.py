@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import codecs
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, cast
 from inference.article import Article
 from inference.errors import InputError
 from inference.readers import article_paths, is_folder, read_article, read_stream
-from inference.tables import TABLE_SUFFIXES, Ids, articles_of_rows, read_rows, stream_rows
+from inference.tables import (
+    TABLE_SUFFIXES,
+    Ids,
+    articles_of_rows,
+    read_rows,
+    stream_rows,
+    table_suffix,
+)
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -54,16 +61,30 @@ def _standard_input(unit: str, ids: Ids) -> Iterator[Article]:
         raise InputError(msg)
     where = "standard input"
     stream = cast("BufferedReader", sys.stdin.buffer)
-    head = stream.peek(65_536).lstrip(b"\xef\xbb\xbf \t\r\n")
-    first_line = head.split(b"\n", 1)[0].strip()
-    columns = {name.strip(b'" ') for name in re.split(rb"[,;\t]", first_line)}
-    if first_line.startswith(b"{"):
-        yield from articles_of_rows(stream_rows(stream, ".jsonl", where), unit, ids)
-    elif b"text" in columns:
-        yield from articles_of_rows(stream_rows(stream, ".csv", where), unit, ids)
+    head, first_line = _beginning(stream)
+    if suffix := table_suffix(first_line):
+        yield from articles_of_rows(stream_rows(stream, suffix, where, head), unit, ids)
     else:
         _check_unit(where, unit)
-        is_page = head[:500].lower().startswith((b"<!doctype html", b"<html", b"<?xml"))
-        article = read_stream(stream.read(), ".html" if is_page else ".txt", where)
+        is_page = first_line.lower().startswith(("<!doctype html", "<html", "<?xml"))
+        data = b"".join([*head, stream.read()])
+        article = read_stream(data, ".html" if is_page else ".txt", where)
         ids.check(article.id, article.text, where)
         yield article
+
+
+def _beginning(stream: BufferedReader) -> tuple[list[bytes], str]:
+    """The lines up to the first that is not blank, as they are, and that one as text.
+
+    A line is waited for until it is whole: a pipe may bring it in pieces.
+    """
+    head: list[bytes] = []
+    first_line = ""
+    for line in stream:
+        head.append(line)
+        in_utf_16 = head[0].startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        # The end of a line is not the end of its last character in UTF-16.
+        first_line = line.decode("utf-16" if in_utf_16 else "utf-8-sig", errors="ignore").strip()
+        if first_line:
+            break
+    return head, first_line

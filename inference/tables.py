@@ -6,7 +6,8 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -22,6 +23,9 @@ UNITS = ("article", "paragraph")
 _ARTICLE_FIELDS = ("title", "date", "source", "url")
 _CHUNK_BYTES = 1 << 20
 _BATCH_ROWS = 1_000
+_JSON_START = re.compile(r"\{|\[\s*(\{|\Z)")  # « [Archives] » begins a text
+_SEPARATOR = re.compile(r"[,;\t]")
+_ONE_OBJECT = "expected one JSON object a line, as jq -c '.[]' makes them of an array"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,24 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise InputError(msg) from error
 
 
-def stream_rows(file: IO[bytes], suffix: str, where: str) -> Iterator[Row]:
-    """Rows of a CSV or JSON Lines file that is open for reading bytes."""
-    return _csv_rows(file, where) if suffix == ".csv" else _json_rows(file, where)
+def stream_rows(
+    file: IO[bytes], suffix: str, where: str, head: Sequence[bytes] = ()
+) -> Iterator[Row]:
+    """Rows of a CSV or JSON Lines file that is open for reading bytes.
+
+    head : lines that have been read from it before.
+    """
+    if suffix == ".csv":
+        return _csv_rows(file, where, head)
+    return _json_rows(chain(head, file), where)
+
+
+def table_suffix(first_line: str) -> str | None:
+    """The suffix of a table that begins so, if only by mistake; None where none does."""
+    if _JSON_START.match(first_line):
+        return ".jsonl"
+    columns = {name.strip(' "').lower() for name in _SEPARATOR.split(first_line)}
+    return ".csv" if "text" in columns else None
 
 
 class Ids:
@@ -104,29 +123,29 @@ def _string(value: object) -> str:
     return "" if value is None or value != value else str(value)  # noqa: PLR0124 - NaN
 
 
-def _json_rows(file: IO[bytes], where: str) -> Iterator[Row]:
+def _json_rows(lines: Iterable[bytes], where: str) -> Iterator[Row]:
     found = False
-    for number, line in enumerate(file, start=1):
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         place = f"{where}, line {number}"
         try:
             values = json.loads(line.decode("utf-8-sig"))
         except ValueError as error:
-            msg = f"{place}: not JSON in UTF-8 ({error}); expected one object a line"
+            msg = f"{place}: not JSON in UTF-8 ({error}); {_ONE_OBJECT}"
             raise InputError(msg) from error
         if not isinstance(values, dict):
-            msg = f"{place}: found {type(values).__name__}; expected one JSON object a line"
+            msg = f"{place}: found {type(values).__name__}; {_ONE_OBJECT}"
             raise InputError(msg)
         found = True
         yield Row(place, values)
     if not found:
-        msg = f"{where}: found no row; expected one JSON object a line"
+        msg = f"{where}: found no row; {_ONE_OBJECT}"
         raise InputError(msg)
 
 
-def _csv_rows(file: IO[bytes], where: str) -> Iterator[Row]:
-    text = _csv_text(file, where)
+def _csv_rows(file: IO[bytes], where: str, head: Sequence[bytes]) -> Iterator[Row]:
+    text = _csv_text(file, where, head)
     first = text.readline()
     # Excel in French writes semicolons; the header, without texts, shows which it is.
     separator = max(",;\t", key=first.count)
@@ -166,16 +185,17 @@ def _csv_rows(file: IO[bytes], where: str) -> Iterator[Row]:
         raise InputError(msg)
 
 
-def _csv_text(file: IO[bytes], where: str) -> io.TextIOWrapper | io.StringIO:
+def _csv_text(file: IO[bytes], where: str, head: Sequence[bytes]) -> io.TextIOWrapper | io.StringIO:
     """The file as text: UTF-8 is streamed, another encoding is read whole."""
     csv.field_size_limit(1 << 30)  # the default, 128 KiB, is shorter than a long article
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    spool: IO[bytes] = file if file.seekable() else io.BytesIO(file.read())
-    head = spool.read(64)
+    spool = file if file.seekable() else io.BytesIO(b"".join([*head, file.read()]))
+    spool.seek(0)
+    start = spool.read(64)
     try:
-        decoder.decode(head)
-        if b"\x00" in head:
-            raise UnicodeDecodeError("utf-8", head, 0, 1, "a NUL byte")
+        decoder.decode(start)
+        if b"\x00" in start:
+            raise UnicodeDecodeError("utf-8", start, 0, 1, "a NUL byte")
         while chunk := spool.read(_CHUNK_BYTES):
             decoder.decode(chunk)
         decoder.decode(b"", final=True)

@@ -1,5 +1,6 @@
 """`posture` and `posture-train` as a person runs them: real processes, files and pipes."""
 
+import io
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from inference.inputs import read_articles
 from training.cli import posture_train
 
 ROOT = Path(__file__).parents[1]
@@ -77,6 +79,53 @@ def test_standard_input_is_text_jsonl_or_csv():
     assert sum(r["record"] == "article" for r in score("-", data=rows)) == 24
     table = b'id,"text"\n1,Le char.\n2,Le sommet.\n'
     assert [r["id"] for r in score("-", "--unit", "paragraph", data=table)] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"ID;Text\n1;T\n", "line 2: expected a column 'text' with a text; found the columns 'ID'"),
+        (b'[\n{"id":1,"text":"T"}\n]\n', "expected one JSON object a line, as jq -c '.[]' makes"),
+        (b'[{"id":1,"text":"T"}]', "found list; expected one JSON object a line, as jq -c '.[]'"),
+        ('{"text":"T"}\n'.encode("utf-16"), "line 1: not JSON in UTF-8"),
+    ],
+)
+def test_a_table_on_standard_input_is_never_taken_for_a_text(data, message):
+    assert message in refused("score", "-", data=data)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_table_on_standard_input_may_have_any_encoding_that_a_file_may_have(encoding):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    data = f"{mark}id;text\r\n1;Le char é.\r\n".encode(encoding)
+    assert [r["text"] for r in score("-", "--unit", "paragraph", data=data)] == ["Le char é."]
+
+
+def test_the_first_line_of_standard_input_is_waited_for(monkeypatch):
+    class Pieces(io.RawIOBase):
+        """A pipe that brings three bytes at a time."""
+
+        def __init__(self, data):
+            self.data = io.BytesIO(data)
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            piece = self.data.read(min(3, len(buffer)))
+            buffer[: len(piece)] = piece
+            return len(piece)
+
+    def read(data, unit):
+        piped = io.TextIOWrapper(io.BufferedReader(Pieces(data)))
+        monkeypatch.setattr(sys, "stdin", piped)
+        return [a.text for a in read_articles([Path("-")], unit)]
+
+    assert read(b'\n\ntext\n"T"\nU\n', "article") == ["T", "U"]
+    assert read(b'\xef\xbb\xbf  {"text": "T"}\n{"text": "U"}\n', "paragraph") == ["T", "U"]
+    assert read(b"\n[Archives] Un texte, deux lignes.\nLa fin.", "article") == [
+        "\n[Archives] Un texte, deux lignes.\nLa fin."
+    ]
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
