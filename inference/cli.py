@@ -14,7 +14,7 @@ from inference.article import Article
 from inference.destination import destination
 from inference.errors import InputError
 from inference.highlighting import write_highlighted
-from inference.inputs import read_articles
+from inference.inputs import check_output, read_articles
 from inference.language import language_checked
 from inference.readers import is_folder
 from inference.records import Record, article_records, explained_record, paragraph_records
@@ -92,6 +92,8 @@ def score(
     paragraph, one paragraph a row (text, optionally id, heading, preceding, article_id); - is
     standard input. Other columns travel through to the output.
     """
+    if output:
+        check_output(output, inputs)
     scorer = load(model, runtime=runtime, device=device)
     if min_confidence:
         scorer = scorer.abstaining_below(min_confidence)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -46,6 +48,27 @@ def read_articles(inputs: Iterable[Path], unit: str) -> Iterator[Article]:
                     article = replace(article, id=str(file.relative_to(path).with_suffix("")))
                 ids.check(article.id, article.text, str(file))
                 yield article
+
+
+def check_output(output: Path, inputs: Iterable[Path]) -> None:
+    """Raise InputError where the output is a file that is read: its results would replace it."""
+    try:
+        there = output.stat()
+    except OSError:
+        return  # nothing that could be lost; writing says what is wrong with it
+    if not stat.S_ISREG(there.st_mode):
+        return  # a terminal may be both
+    for path in inputs:
+        if str(path) == "-":
+            read = iter([os.fstat(sys.stdin.fileno())] if sys.stdin else [])
+        else:
+            read = (file.stat() for file in article_paths(path))
+        if any(os.path.samestat(there, one) for one in read):
+            msg = (
+                f"{output}: is a file that is read, and the results would replace it; expected "
+                "another file; choose another --output"
+            )
+            raise InputError(msg)
 
 
 def _check_unit(where: object, unit: str) -> None:

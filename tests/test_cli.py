@@ -415,3 +415,26 @@ def test_every_figure_can_be_read_on_a_narrow_terminal():
 
 def test_a_name_that_is_too_long_for_a_file_is_refused():
     assert "cannot be read (File name too long)" in refused("score", "a" * 300)
+
+
+def test_an_output_never_replaces_an_input(tmp_path):
+    table, text, link = (tmp_path / name for name in ("t.jsonl", "a.txt", "link.jsonl"))
+    table.write_text('{"text": "Un char."}\n')
+    text.write_text("Un char avance vers la ville.\n")
+    link.symlink_to(table)
+    before = table.read_text(), text.read_text()
+    for arguments in (
+        (table, "--output", table),
+        (table, "--output", link),
+        (link, "--output", table),
+        (tmp_path, "--output", text, "--format", "jsonl"),
+    ):
+        assert "is a file that is read, and the results would" in refused("score", *arguments)
+    with table.open("rb") as stdin:
+        done = subprocess.run(
+            [BIN / "posture", "score", "-", "--output", table], stdin=stdin, check=False
+        )
+    assert done.returncode == 2
+    assert (table.read_text(), text.read_text()) == before
+    # A table in the folder is none of the articles that are read.
+    assert run("score", tmp_path, "--output", table).returncode == 0
