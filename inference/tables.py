@@ -6,16 +6,21 @@ import codecs
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from inference.article import Article, Paragraph
 from inference.decode import decode, mend_mojibake
 from inference.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TABLE_SUFFIXES = (".csv", ".jsonl", ".parquet")
 UNITS = ("article", "paragraph")
@@ -25,6 +30,7 @@ _CHUNK_BYTES = 1 << 20
 _BATCH_ROWS = 1_000
 _JSON_START = re.compile(r"\{|\[\s*(\{|\Z)")  # « [Archives] » begins a text
 _SEPARATOR = re.compile(r"[,;\t]")
+_TOO_DEEP = "found values nested too deep to be read; expected a few levels; flatten them"
 _ONE_OBJECT = "expected one JSON object a line, as jq -c '.[]' makes them of an array"
 
 
@@ -46,7 +52,8 @@ def read_rows(path: Path) -> Iterator[Row]:
             with path.open("rb") as file:
                 yield from stream_rows(file, suffix, str(path))
     except OSError as error:
-        msg = f"{path}: cannot be read ({error.strerror or error}); expected a file"
+        reason = error.strerror or str(error).splitlines()[0]  # Arrow's errors have many lines
+        msg = f"{path}: cannot be read ({reason}); expected a whole file; write it again"
         raise InputError(msg) from error
 
 
@@ -93,7 +100,11 @@ def articles_of_rows(rows: Iterable[Row], unit: str, ids: Ids) -> Iterator[Artic
     Raises InputError for a row without text and for two texts of one id.
     """
     for row in rows:
-        values = dict(row.values)
+        try:
+            values = {name: _plain(value) for name, value in row.values.items()}
+        except RecursionError as error:
+            msg = f"{row.where}: {_TOO_DEEP}"
+            raise InputError(msg) from error
         text = values.pop("text", None)
         if not isinstance(text, str):
             found = ", ".join(map(repr, row.values)) or "none"
@@ -103,12 +114,10 @@ def articles_of_rows(rows: Iterable[Row], unit: str, ids: Ids) -> Iterator[Artic
                 else f"the columns {found}; name the column of the texts 'text'"
             )
             raise InputError(msg)
-        # Half a surrogate pair cannot be written as UTF-8; « ? » keeps every offset.
-        text = mend_mojibake(text).encode(errors="replace").decode()
+        text = mend_mojibake(text)
         given = values.pop("id", None)
         identifier = row.where if given in (None, "") else str(given)
         ids.check(identifier, text, row.where)
-        values = {k: None if v != v else v for k, v in values.items()}  # noqa: PLR0124 - NaN
         if unit == "paragraph":
             heading = _string(values.pop("heading", None))
             preceding = _string(values.pop("preceding", None))
@@ -120,7 +129,28 @@ def articles_of_rows(rows: Iterable[Row], unit: str, ids: Ids) -> Iterator[Artic
 
 
 def _string(value: object) -> str:
-    return "" if value is None or value != value else str(value)  # noqa: PLR0124 - NaN
+    return "" if value is None else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON in UTF-8 can hold it: no NaN, no infinity, no half a surrogate pair."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()  # « ? » keeps every offset
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):  # a tuple is an entry of one of Parquet's maps
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value
+
+
+def _check_names(names: Sequence[str], where: str) -> None:
+    """Raise InputError if a column stands twice: one of its two values would be lost."""
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        msg = f"{where}: column(s) {twice} stand twice; name each column once"
+        raise InputError(msg)
 
 
 def _json_rows(lines: Iterable[bytes], where: str) -> Iterator[Row]:
@@ -130,7 +160,14 @@ def _json_rows(lines: Iterable[bytes], where: str) -> Iterator[Row]:
             continue
         place = f"{where}, line {number}"
         try:
-            values = json.loads(line.decode("utf-8-sig"))
+            values = json.loads(
+                line.decode("utf-8-sig"), object_pairs_hook=partial(_json_object, place)
+            )
+        except InputError:
+            raise
+        except RecursionError as error:
+            msg = f"{place}: {_TOO_DEEP}"
+            raise InputError(msg) from error
         except ValueError as error:
             msg = f"{place}: not JSON in UTF-8 ({error}); {_ONE_OBJECT}"
             raise InputError(msg) from error
@@ -142,6 +179,12 @@ def _json_rows(lines: Iterable[bytes], where: str) -> Iterator[Row]:
     if not found:
         msg = f"{where}: found no row; {_ONE_OBJECT}"
         raise InputError(msg)
+
+
+def _json_object(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [_plain(name) for name, _ in pairs]
+    _check_names(names, where)
+    return {name: value for name, (_, value) in zip(names, pairs, strict=True)}
 
 
 def _csv_rows(file: IO[bytes], where: str, head: Sequence[bytes]) -> Iterator[Row]:
@@ -160,10 +203,7 @@ def _csv_rows(file: IO[bytes], where: str, head: Sequence[bytes]) -> Iterator[Ro
             place = f"{where}, line {start}"
             if header is None:
                 header = [name.strip() for name in cells]
-                if len(set(header)) < len(header):
-                    twice = sorted({name for name in header if header.count(name) > 1})
-                    msg = f"{place}: column(s) {twice} stand twice; name each column once"
-                    raise InputError(msg)
+                _check_names(header, place)
                 continue
             if len(cells) != len(header):
                 msg = (
@@ -210,13 +250,34 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    number = 0
     try:
         table = pq.ParquetFile(path)
-        number = 0
+        names = table.schema_arrow.names
+        _check_names(names, str(path))
         for batch in table.iter_batches(_BATCH_ROWS):
-            for values in batch.to_pylist():
+            columns = [
+                _parquet_cells(column, f"{path}, column {name!r}")
+                for name, column in zip(names, batch.columns, strict=True)
+            ]
+            for cells in zip(*columns, strict=True):
                 number += 1
-                yield Row(f"{path}, row {number}", values)
-    except pa.ArrowInvalid as error:
+                yield Row(f"{path}, row {number}", dict(zip(names, cells, strict=True)))
+    except pa.ArrowException as error:
         msg = f"{path}: not a Parquet table ({str(error).splitlines()[0]}); write it again"
         raise InputError(msg) from error
+    if not number:
+        msg = f"{path}: found columns and no row; expected at least one; give another file"
+        raise InputError(msg)
+
+
+def _parquet_cells(column: pa.Array, where: str) -> list[Any]:
+    try:
+        cells: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError, LookupError) as error:
+        msg = (
+            f"{where}: found a value that cannot be read ({type(error).__name__}: {error}); "
+            "expected texts in UTF-8, numbers, or dates up to the year 9999; write it as text"
+        )
+        raise InputError(msg) from error
+    return cells

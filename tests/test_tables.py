@@ -5,11 +5,13 @@ import io
 import json
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from inference import Article, InputError, load
 from inference.records import article_records, flat, paragraph_records
-from inference.tables import Ids, articles_of_rows, read_rows
+from inference.tables import Ids, Row, articles_of_rows, read_rows
 from inference.writers import WRITERS
 
 TEXT = "Le sommet s'est tenu.\n\nLa frégate a été livrée."
@@ -240,3 +242,87 @@ def test_half_a_surrogate_and_a_nan_leave_as_valid_text(tmp_path, taxonomy):
         WRITERS[name](iter(made), stream, taxonomy)
         if name != "parquet":
             stream.getvalue().decode()
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ('{"id": 1, "id": 2, "text": "a"}', r"\['id'\]"),
+        ('{"text": "a", "meta": {"x": 1, "x": 2}}', r"\['x'\]"),
+        ('{"text": "a", "\\ud800": 1, "\\ud801": 2}', r"\['\?'\]"),
+    ],
+)
+def test_a_key_that_stands_twice_in_an_object_is_refused(tmp_path, line, names):
+    path = tmp_path / "t.jsonl"
+    path.write_text(f'{{"text": "b"}}\n{line}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=rf"line 2: column\(s\) {names} stand twice; name each"):
+        articles(path)
+
+
+def parquet(path, columns):
+    table = pa.Table.from_arrays([column for _, column in columns], [name for name, _ in columns])
+    pq.write_table(table, path)
+    return path
+
+
+def test_a_column_that_stands_twice_in_parquet_is_refused(tmp_path):
+    twice = [("id", pa.array(["1"])), ("id", pa.array(["2"])), ("text", pa.array(["a"]))]
+    with pytest.raises(InputError, match=r"t\.parquet: column\(s\) \['id'\] stand twice"):
+        articles(parquet(tmp_path / "t.parquet", twice))
+
+
+def test_a_parquet_table_without_rows_is_refused_as_a_csv_is(tmp_path):
+    path = parquet(tmp_path / "t.parquet", [("text", pa.array([], pa.string()))])
+    with pytest.raises(
+        InputError, match=r"t\.parquet: found columns and no row; expected at least"
+    ):
+        articles(path)
+
+
+def test_parquet_values_that_python_cannot_hold_are_refused_with_their_column(tmp_path):
+    one = pa.array([4], pa.int64())
+    not_utf_8 = [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"T\xff")]
+    for column, message in (
+        (pa.Array.from_buffers(pa.string(), 1, not_utf_8), "UnicodeDecodeError"),
+        (pa.array([1 << 58], pa.int64()).view(pa.timestamp("us")), "OverflowError"),
+        (one.view(pa.timestamp("us", "Mars/Olympus")), "UnknownTimeZone|NotFound"),
+    ):
+        path = parquet(tmp_path / "t.parquet", [("text", pa.array(["T"])), ("odd", column)])
+        with pytest.raises(
+            InputError, match=rf"column 'odd': found a value that cannot be read \(.*({message})"
+        ):
+            articles(path)
+
+
+def test_a_damaged_parquet_table_is_refused_in_one_line(tmp_path):
+    path = parquet(tmp_path / "t.parquet", [("text", pa.array(["T"]))])
+    data = path.read_bytes()
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    path.write_bytes(data[:footer] + b"\xff" * 9 + data[footer + 9 :])
+    with pytest.raises(InputError) as refusal:
+        articles(path)
+    assert "\n" not in str(refusal.value)
+
+
+def test_what_json_cannot_hold_is_null_in_every_column(tmp_path):
+    path = tmp_path / "t.jsonl"
+    row = {"text": "Un char.", "a": float("inf"), "b": [1.0, {"c": float("nan")}], "id": 1e999}
+    path.write_text(json.dumps(row), encoding="utf-8")
+    (article,) = articles(path)
+    assert article.extra == {"a": None, "b": [1.0, {"c": None}]}
+    assert article.id == f"{path}, line 1"
+    entries = pa.array([[("k", float("nan"))]], pa.map_(pa.string(), pa.float64()))
+    path = parquet(tmp_path / "t.parquet", [("text", pa.array(["T"])), ("map", entries)])
+    assert articles(path)[0].extra == {"map": [["k", None]]}
+
+
+def test_values_nested_too_deep_are_refused(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text(f'{{"text": "T", "a": {"[" * 100_000}{"]" * 100_000}}}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 1: found values nested too deep to be read"):
+        articles(path)
+    nested = []
+    for _ in range(5_000):
+        nested = [nested]
+    with pytest.raises(InputError, match=r"row 1: found values nested too deep to be read"):
+        list(articles_of_rows([Row("row 1", {"text": "T", "a": nested})], "article", Ids()))
