@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -104,7 +105,7 @@ def score(
         for path in inputs
         if str(path) != "-"
     )
-    if many and sys.stderr.isatty() and (output or not sys.stdout.isatty()):
+    if many and _is_terminal(sys.stderr) and (output or not _is_terminal(sys.stdout)):
         articles = _counted(articles)
     if unit == "paragraph":
         articles = _together(articles)
@@ -148,7 +149,7 @@ def explain(
     articles = language_checked(read_articles((path,), "article"))
     records = _explained(scorer, articles, number)
     with destination(None) as file:
-        if (format_ or ("text" if sys.stdout.isatty() else "jsonl")) == "jsonl":
+        if (format_ or ("text" if _is_terminal(sys.stdout) else "jsonl")) == "jsonl":
             write_jsonl(records, file, scorer.taxonomy)
         else:
             write_highlighted(records, file, scorer.taxonomy)
@@ -188,12 +189,12 @@ def _explained(scorer: Scorer, articles: Iterable[Article], number: int | None) 
 
 def _together(rows: Iterable[Article]) -> Iterator[Article]:
     """The same rows; a warning at the end if those of one article do not stand together."""
-    seen: set[object] = set()
+    seen: set[str] = set()
     last, scattered = None, 0
     for row in rows:
         name = row.extra.get("article_id")
-        scattered += name is not None and name != last and name in seen
-        seen.add(name)
+        scattered += name is not None and name != last and str(name) in seen
+        seen.add(str(name))  # a list cannot be in a set
         last = name
         yield row
     if scattered:
@@ -217,9 +218,13 @@ def _counted(articles: Iterable[Article]) -> Iterator[Article]:
             yield article
 
 
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()  # None: it was closed before the start
+
+
 def _format_for(output: Path | None) -> str:
     if output is None:
-        return "table" if sys.stdout.isatty() else "jsonl"
+        return "table" if _is_terminal(sys.stdout) else "jsonl"
     suffix = output.suffix.lower().removeprefix(".")
     if suffix in ("jsonl", "csv", "parquet"):
         return suffix

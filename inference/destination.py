@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -17,6 +18,9 @@ from inference.errors import InputError
 def destination(output: Path | None) -> Iterator[IO[bytes]]:
     """Standard output, or a file that appears whole when all is written."""
     if output is None:
+        if sys.stdout is None:
+            msg = "standard output: is closed; expected a place for results; run again without >&-"
+            raise InputError(msg)
         try:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
@@ -28,11 +32,13 @@ def destination(output: Path | None) -> Iterator[IO[bytes]]:
             raise InputError(msg) from error
         return
     try:
-        output = output.resolve()  # a link stays a link
         if output.exists() and not output.is_file():  # a pipe or a device
             with output.open("wb") as stream:
                 yield stream
             return
+        output = Path(os.path.realpath(output))  # a link stays a link
+        if output.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         mode = output.stat().st_mode & 0o777 if output.exists() else 0o644
         with tempfile.NamedTemporaryFile(
             dir=output.parent, prefix=f".{output.name}-", delete=False
@@ -45,6 +51,8 @@ def destination(output: Path | None) -> Iterator[IO[bytes]]:
                 temporary.replace(output)
             finally:
                 temporary.unlink(missing_ok=True)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         msg = f"{output}: cannot be written ({error.strerror or error}); nothing was changed"
         raise InputError(msg) from error

@@ -40,7 +40,7 @@ def write_highlighted(records: Iterable[Record], file: IO[bytes], taxonomy: Taxo
     from rich.table import Table
     from rich.text import Text
 
-    text = io.TextIOWrapper(file, encoding="utf-8", write_through=True)
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", write_through=True)
     console = Console(file=text, highlight=False)
     record: Record | None = None
     article = None

@@ -55,7 +55,7 @@ def write_parquet(records: Iterable[Record], file: IO[bytes], taxonomy: Taxonomy
     import pyarrow.parquet as pq
 
     with _spooled(records) as (columns, read):
-        kinds: dict[str, set[type]] = {name: set() for name in columns}
+        kinds: dict[str, set[str]] = {name: set() for name in columns}
         for row in read():
             for name, value in row.items():
                 if value is not None:
@@ -70,7 +70,7 @@ def write_table(records: Iterable[Record], file: IO[bytes], taxonomy: Taxonomy) 
     """For people at a terminal: an article's paragraphs as a table, then its summary."""
     from rich.console import Console
 
-    text = io.TextIOWrapper(file, encoding="utf-8", write_through=True)
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", write_through=True)
     console = Console(file=text)
     paragraphs: list[Record] = []
     record: Record | None = None
@@ -131,25 +131,25 @@ def _batches(rows: Iterator[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _kind(value: object) -> type:
-    """The value's type, `object` where Parquet has no column for it."""
+def _kind(value: object) -> str:
+    """The value's type, "long" for an integer that no float holds, "text" where none fits."""
     if isinstance(value, list) and not all(isinstance(item, str) for item in value):
-        return object
-    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-        return object
-    return type(value)
+        return "text"
+    if isinstance(value, int) and not -(1 << 53) <= value <= 1 << 53:
+        return "long" if -(1 << 63) <= value < 1 << 63 else "text"
+    return type(value).__name__
 
 
-def _arrow_type(kinds: set[type]) -> pa.DataType:
+def _arrow_type(kinds: set[str]) -> pa.DataType:
     import pyarrow as pa
 
-    if kinds == {list}:
+    if kinds == {"list"}:
         return pa.list_(pa.string())
-    if kinds == {bool}:
+    if kinds == {"bool"}:
         return pa.bool_()
-    if kinds == {int}:
+    if kinds and kinds <= {"int", "long"}:
         return pa.int64()
-    if kinds and kinds <= {int, float}:
+    if kinds and kinds <= {"int", "float"}:
         return pa.float64()
     return pa.string()
 

@@ -266,9 +266,35 @@ def test_what_is_found_and_cannot_be_printed_ends_with_one_clear_line(findings):
             assert last.startswith(f"posture-train: {message}") and b"Traceback" not in done.stderr
 
 
-def test_a_reader_that_stops_early_is_no_error():
+def test_standard_output_that_is_closed_is_refused():
     done = subprocess.run(
-        f"'{BIN / 'posture'}' score '{ARTICLES / 'archive.jsonl'}' | head -n 1",
+        f"'{BIN / 'posture'}' score '{ARTICLES / 'conseil.md'}' >&-",
+        shell=True,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"posture: standard output: is closed; expected")
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs standard output's own name")
+def test_an_output_may_be_a_pipe_by_the_name_of_standard_output():
+    records = score(ARTICLES / "conseil.md", "--output", "/dev/stdout", "--format", "jsonl")
+    assert len(records) == 8
+
+
+def test_an_output_that_is_a_link_to_itself_is_refused(tmp_path):
+    link = tmp_path / "link.csv"
+    link.symlink_to("link.csv")
+    message = refused("score", ARTICLES / "conseil.md", "--output", link)
+    assert "link.csv: cannot be written (Too many levels of symbolic links)" in message
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize("to", ["", "--output /dev/stdout --format jsonl"])
+def test_a_reader_that_stops_early_is_no_error(to):
+    done = subprocess.run(
+        f"'{BIN / 'posture'}' score '{ARTICLES / 'archive.jsonl'}' {to} | head -n 1",
         shell=True,
         capture_output=True,
         check=False,
@@ -397,6 +423,26 @@ def test_rows_of_one_article_that_stand_apart_are_told(tmp_path):
     done = run("score", "--unit", "paragraph", path)
     assert done.returncode == 0
     assert "stand apart in 1 place(s)" in done.stderr.decode()
+
+
+def test_an_article_id_of_any_kind_names_its_article(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text":"Un char.","article_id":["x"]}\n' * 2)
+    records = score("--unit", "paragraph", path)
+    assert [r["id"] for r in records if r["record"] == "article"] == [["x"]]
+
+
+@pytest.mark.parametrize("format_", ["table", "jsonl", "csv", "parquet"])
+def test_what_is_no_unicode_is_written_as_a_question_mark(tmp_path, format_):
+    path = tmp_path / os.fsdecode(b"caf\xe9.txt")
+    path.write_text("Un char avance.", encoding="utf-8")
+    table = tmp_path / "t.jsonl"
+    table.write_text('{"text": "Un char.", "title": "Un \\ud800", "c\\ud800": 1}')
+    for one, title in ((path, b"caf?"), (table, b"Un ?")):
+        done = run("score", one, "--format", format_)
+        assert done.returncode == 0, done.stderr.decode()
+        assert title in done.stdout
+    assert run("explain", path, "--format", "text").stdout.startswith(b"caf?")
 
 
 def test_every_figure_can_be_read_on_a_narrow_terminal():

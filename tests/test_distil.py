@@ -333,7 +333,7 @@ def test_the_command_writes_a_student_and_its_report(
     ("changed", "message"),
     [
         ({"--teacher": "nowhere"}, "no model here"),
-        ({"--texts": "nowhere.jsonl"}, "nowhere.jsonl: cannot be read"),
+        ({"--texts": "nowhere.jsonl"}, "nowhere.jsonl: does not exist"),
         ({"--texts": "nowhere"}, "nowhere: does not exist"),
         ({"--output": DEFAULT_MODEL}, "is the teacher"),
         ({"--output": "archive.jsonl"}, "is a file; expected a folder"),

@@ -229,6 +229,19 @@ def test_columns_named_as_ours_are_kept_under_another_name(taxonomy):
         assert stream.getvalue()
 
 
+def test_large_integers_beside_fractions_are_text_in_parquet(taxonomy):
+    rows = [{"text": TEXT, "doc": 12345678901234567}, {"text": TEXT, "doc": 1.5}]
+    stream = io.BytesIO()
+    WRITERS["parquet"](iter(records(rows)), stream, taxonomy)
+    assert set(pd.read_parquet(stream)["doc"]) == {"12345678901234567", "1.5"}
+    for exact in ([12345678901234567, 2], [1 << 53, 1.5]):
+        stream = io.BytesIO()
+        WRITERS["parquet"](
+            iter(records([{"text": TEXT, "doc": x} for x in exact])), stream, taxonomy
+        )
+        assert set(pd.read_parquet(stream)["doc"]) == set(exact)
+
+
 def test_half_a_surrogate_and_a_nan_leave_as_valid_text(tmp_path, taxonomy):
     path = tmp_path / "t.jsonl"
     path.write_text(
