@@ -46,7 +46,8 @@ def read_articles(inputs: Iterable[Path], unit: str) -> Iterator[Article]:
                 article = read_article(file)
                 if folder:  # two folders may hold files of one name
                     article = replace(article, id=str(file.relative_to(path).with_suffix("")))
-                ids.check(article.id, article.text, str(file))
+                remedy = "rename one of the files, or give the folder above both"
+                ids.check(article.id, article.text, str(file), remedy)
                 yield article
 
 

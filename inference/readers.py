@@ -117,7 +117,6 @@ _FRONT_MATTER = re.compile(
     r"\s*---[ \t]*\n((?:(?!---|\.\.\.)[^\n]*\n){0,200})(?:---|\.\.\.)[ \t]*\n"
 )
 _KEY = re.compile(r"(title|titre|date|source|url)[ \t]*:[ \t]*(.*)", re.IGNORECASE)
-_COMMENT = re.compile(r"<!--.{0,5000}?-->", re.DOTALL)
 _FENCE = re.compile(r"(?:```|~~~)")
 _LEFT_OUT = re.compile(r"\||\[[^\]]{1,200}\]:|:::")  # a table's row, a link's target, a footnote
 _BLOCK_START = re.compile(r"#{1,6}\s|>|[-*+•–—]\s|\d{1,3}[.)]\s")
@@ -161,7 +160,7 @@ def _without_markup(source: str) -> str:
     blocks: list[str] = []
     fenced = False
     inside = False  # a block that the next line may go on with
-    for raw in _COMMENT.sub("", source).split("\n"):
+    for raw in _without_comments(source).split("\n"):
         line = raw.strip()
         if _FENCE.match(line):
             fenced = not fenced
@@ -184,6 +183,19 @@ def _without_markup(source: str) -> str:
         )
         text += ("\n" if item else "\n\n" if text else "") + block
     return text
+
+
+def _without_comments(source: str) -> str:
+    """The source less its comments; one that never ends is none."""
+    kept: list[str] = []
+    start = 0
+    while (opened := source.find("<!--", start)) >= 0:
+        closed = source.find("-->", opened + 4)
+        if closed < 0:
+            break
+        kept.append(source[start:opened])
+        start = closed + 3
+    return "".join([*kept, source[start:]])
 
 
 def _without_inline_markup(block: str) -> str:

@@ -29,6 +29,7 @@ _ARTICLE_FIELDS = ("title", "date", "source", "url")
 _CHUNK_BYTES = 1 << 20
 _BATCH_ROWS = 1_000
 _JSON_START = re.compile(r"\{|\[\s*(\{|\Z)")  # « [Archives] » begins a text
+_QUOTED = re.compile(r'"[^"]*"')
 _SEPARATOR = re.compile(r"[,;\t]")
 _TOO_DEEP = "found values nested too deep to be read; expected a few levels; flatten them"
 _ONE_OBJECT = "expected one JSON object a line, as jq -c '.[]' makes them of an array"
@@ -83,12 +84,14 @@ class Ids:
     def __init__(self) -> None:
         self._text_of: dict[int, int] = {}  # hashes, not strings: a million must fit in memory
 
-    def check(self, identifier: str, text: str, where: str) -> None:
+    def check(
+        self, identifier: str, text: str, where: str, remedy: str = "give each its own id"
+    ) -> None:
         """Raise InputError if the id has stood for another text."""
         if self._text_of.setdefault(hash(identifier), hash(text)) != hash(text):
             msg = (
                 f"{where}: id {identifier!r} stands a second time with another text; expected "
-                "one text an id; give each its own id"
+                f"one text an id; {remedy}"
             )
             raise InputError(msg)
 
@@ -191,24 +194,25 @@ def _csv_rows(file: IO[bytes], where: str, head: Sequence[bytes]) -> Iterator[Ro
     text = _csv_text(file, where, head)
     first = text.readline()
     # Excel in French writes semicolons; the header, without texts, shows which it is.
-    separator = max(",;\t", key=first.count)
+    separator = max(",;\t", key=_QUOTED.sub("", first).count)
     reader = csv.reader(chain([first], text), delimiter=separator, strict=True)
     header: list[str] | None = None
     line, found = 1, False
     try:
-        for cells in reader:
+        for written in reader:
             start, line = line, reader.line_num + 1
-            if not cells:
+            if not written:
                 continue
             place = f"{where}, line {start}"
             if header is None:
-                header = [name.strip() for name in cells]
+                header = _without_empty_end([name.strip() for name in written], 0)
                 _check_names(header, place)
                 continue
+            cells = _without_empty_end(written, len(header))
             if len(cells) != len(header):
                 msg = (
                     f"{place}: {len(cells)} cells; expected {len(header)} as in the header; "
-                    f"quote texts that hold {separator!r}"
+                    f"quote texts that hold {separator!r}, and name every column"
                 )
                 raise InputError(msg)
             found = True
@@ -223,6 +227,14 @@ def _csv_rows(file: IO[bytes], where: str, head: Sequence[bytes]) -> Iterator[Ro
         rows = "the file is empty" if header is None else "found a header and no row"
         msg = f"{where}: {rows}; expected a header and rows below it"
         raise InputError(msg)
+
+
+def _without_empty_end(cells: list[str], least: int) -> list[str]:
+    """The cells less the empty ones at the end, which spreadsheets write, but for the `least`."""
+    n = len(cells)
+    while n > least and not cells[n - 1]:
+        n -= 1
+    return cells[:n]
 
 
 def _csv_text(file: IO[bytes], where: str, head: Sequence[bytes]) -> io.TextIOWrapper | io.StringIO:

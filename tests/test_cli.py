@@ -394,6 +394,7 @@ def test_files_of_one_name_in_two_folders_keep_apart(tmp_path):
     assert [r["id"] for r in score(tmp_path) if r["record"] == "article"] == ["a/x", "b/x"]
     found = refused("score", tmp_path / "a" / "x.txt", tmp_path / "b" / "x.txt")
     assert "id 'x' stands a second time with another text" in found
+    assert "rename one of the files, or give the folder above both" in found
 
 
 def test_paragraph_unit_is_for_tables():

@@ -166,6 +166,17 @@ def test_markdown() -> None:
     assert units(article)
 
 
+def test_a_comment_in_markdown_is_left_out_however_long_it_is(tmp_path: Path) -> None:
+    long = "Ancienne version. " * 1_000
+    source = f"Un char <!-- {long}\n<!-- -->avance.\n\nUn <!--> obus.\n\nUne <!-- frégate."
+    (tmp_path / "a.md").write_text(source, encoding="utf-8")
+    assert units(read_article(tmp_path / "a.md")) == [
+        "Un char avance.",
+        "Un <!--> obus.",
+        "Une <!-- frégate.",
+    ]
+
+
 def test_plain_text(tmp_path: Path) -> None:
     text = "Le budget, enfin\r\n\r\nIl atteint 47 milliards d'euros.\r\n"
     (tmp_path / "budget.txt").write_bytes(text.encode("cp1252"))

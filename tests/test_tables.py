@@ -79,6 +79,7 @@ def test_a_row_without_an_id_is_named_by_its_place(tmp_path):
             r"line 2: expected a column 'text' with a text; found the columns 'id'",
         ),
         ("id,text\n1,a\n1,b\n", r"line 3: id '1' stands a second time with another text"),
+        ("id,text,,\n1,a,,b\n", r"line 2: 4 cells; expected 2 as in the header; .* name every"),
         ("id,id,text\n1,2,a\n", r"line 1: column\(s\) \['id'\] stand twice"),
         ('id,text\n1,"a\n', r"not CSV \(unexpected end of data\)"),
         ("", r"the file is empty"),
@@ -213,6 +214,18 @@ def test_the_header_shows_the_separator(tmp_path, separator):
     (article,) = articles(path, "paragraph")
     assert (article.id, article.text) == ("1", "Un char, puis deux ; trois.")
     assert article.extra == {"annee": "2024"}
+
+
+def test_a_separator_inside_a_quoted_name_is_none(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('"a,b,c";text\n1;Un char.\n', encoding="utf-8")
+    assert articles(path)[0].extra == {"a,b,c": "1"}
+
+
+def test_empty_columns_at_the_end_are_dropped(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("id;text;note;;\n1;Un char.;;;\n2;Un obus.;n\n", encoding="utf-8")
+    assert [a.extra for a in articles(path)] == [{"note": ""}, {"note": "n"}]
 
 
 def test_columns_named_as_ours_are_kept_under_another_name(taxonomy):
