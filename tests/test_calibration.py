@@ -91,6 +91,15 @@ def test_a_few_that_are_all_right_do_not_make_the_model_certain(taxonomy):
     assert found[:, 4:].max() == pytest.approx(7 / 9, abs=1e-3)
 
 
+def test_neither_do_a_few_that_are_all_right_on_one_topic(taxonomy):
+    """Of eighteen paragraphs, six with the topic: from 1 / (12 + 2) to (6 + 1) / (6 + 2)."""
+    labels = np.zeros((18, 7), bool)
+    labels[:6, 0] = True
+    probabilities = np.where(labels, 0.6, 0.2)
+    found = fit_calibration(probabilities, labels, taxonomy).apply(probabilities, taxonomy)[:, 0]
+    assert (found.min(), found.max()) == pytest.approx((1 / 14, 7 / 8), abs=1e-3)
+
+
 def test_certain_probabilities_stay_finite(taxonomy):
     probabilities = np.array([[0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0]])
     calibration = Calibration((2.0,) * 7, (0.5,) * 4 + (0.0,) * 3)
@@ -115,6 +124,17 @@ def test_of_thresholds_as_good_the_one_nearest_to_a_half_is_taken(taxonomy):
     """Nothing lies between 0.2 and 0.8, so every threshold there is equally good."""
     yes = np.random.default_rng(2).random((400, 7)) < 0.3
     probabilities = np.where(yes, 0.8, 0.2)
+    yes[:, 4:] = [False, False, True]
+    rule = fit_rule(probabilities, yes, np.arange(400).astype(object), taxonomy)
+    assert rule.thresholds[:4] == (0.5, 0.5, 0.5, 0.5)
+
+
+def test_an_f1_that_is_better_by_less_than_its_error_does_not_move_the_threshold(taxonomy):
+    """One false paragraph in four hundred, at 0.6, is no ground for a threshold above it."""
+    rng = np.random.default_rng(2)
+    yes = rng.random((400, 7)) < 0.3
+    probabilities = np.where(yes ^ (rng.random((400, 7)) < 0.1), 0.8, 0.2)
+    yes[0, :4], probabilities[0] = False, 0.6
     yes[:, 4:] = [False, False, True]
     rule = fit_rule(probabilities, yes, np.arange(400).astype(object), taxonomy)
     assert rule.thresholds[:4] == (0.5, 0.5, 0.5, 0.5)

@@ -154,6 +154,16 @@ def test_a_share_that_is_the_same_in_every_article_is_known_as_well_as_the_archi
     assert row.corrected.low < 0.35 and row.corrected.high > 0.65
 
 
+def test_few_labels_that_were_sure_to_be_drawn_leave_the_doubt_about_the_others():
+    """Of 2,000 others 20 were drawn, none with the label: up to a seventh of them may have it."""
+    archive = archive_of(taxonomy_of("one"), np.arange(2_002), np.full((2_002, 1), 0.1))
+    labels = np.arange(2_002)[:, None] < 2
+    sample = sample_of(archive, np.arange(22), labels, np.where(labels[:22, 0], 1, 0.01))
+    (row,) = estimate(archive, sample).rows
+    assert row.corrected.share == pytest.approx(2 / 2_002)
+    assert row.corrected.high > 1 / 7
+
+
 def uniform_case(seed, noise=1.0, n=400, n_archive=40_000):
     """Articles of one paragraph, equal chances, one label: what PPI speaks of."""
     rng = np.random.default_rng(seed)
@@ -285,6 +295,16 @@ def test_groups_are_estimated_from_their_own_paragraphs(grouped):
             if group != "(none)":
                 expected = estimate(part, alone).overall
                 assert [replace(row, group=None) for row in own] == list(expected)
+
+
+def test_an_article_that_lies_in_two_groups_is_one_article_of_the_archive(grouped):
+    archive, sample = grouped
+    halves = pd.Categorical(np.where(np.arange(len(archive)) % 2, "first", "second"))
+    found = estimate(replace(archive, columns={"half": halves}), sample, "half")
+    for row, alone in zip(found.overall, estimate(archive, sample).rows, strict=True):
+        assert row.n_labelled_articles == alone.n_labelled_articles
+        for name in ("corrected", "classical", "counted", "expected"):
+            assert vars_of(getattr(row, name)) == pytest.approx(vars_of(getattr(alone, name)))
 
 
 def test_months_are_in_order_and_few_labels_give_no_false_number(grouped):

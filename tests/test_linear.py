@@ -1,6 +1,8 @@
 """The linear model: its contract, and that it is the estimator it was exported from."""
 
 import io
+import re
+import threading
 
 import joblib
 import numpy as np
@@ -63,6 +65,56 @@ def test_words_that_share_a_slot_of_the_memory_do_not_disturb_each_other(small_m
     fresh = LinearModel(model.taxonomy, model.config, model.weights)
     assert np.array_equal(fresh.logits([text, text]), model.logits([text, text]))
     assert np.allclose(fresh.logits([text])[0], fresh.logits([text, text])[1])
+
+
+@pytest.fixture
+def neighbours(small_model, small_corpus):
+    """A model with a cold memory, and two known words that want the same slot of it."""
+    model = small_model.scorer.model
+    words = sorted(set(re.findall(r"[a-zé]+", " ".join(small_corpus.texts).lower())))
+    slots = (tokenize([" ".join(words)]).hashes & np.uint64(0xFFFF)).tolist()
+    of_slot = dict(zip(slots, words, strict=True))
+    one, other = next(
+        (word, of_slot[slot])
+        for slot, word in zip(slots, words, strict=True)
+        if of_slot[slot] != word and (model.logits([word]) != model.logits([of_slot[slot]])).any()
+    )
+    return LinearModel(model.taxonomy, model.config, model.weights), one, other
+
+
+def test_two_threads_with_one_model_get_what_one_thread_gets(neighbours):
+    """The other starts when the first has found its word and has not taken the row yet."""
+    model, one, other = neighbours
+    expected = model.logits([one])
+    thread = threading.Thread(target=model.logits, args=([other],))
+
+    class Crossed(np.ndarray):
+        def take(self, *given, **named):
+            if thread.ident is None:
+                thread.start()
+                thread.join(0.5)  # in vain where it has to wait for us
+            return np.asarray(self).take(*given, **named)
+
+    model._memory = model._memory.view(Crossed)
+    assert np.array_equal(model.logits([one]), expected)
+    thread.join()
+
+
+def test_an_interrupt_leaves_no_word_with_the_row_of_another(neighbours):
+    model, one, other = neighbours
+    expected = model.logits([one])
+    memory = model._memory
+
+    class Interrupted(np.ndarray):
+        def __setitem__(self, *given):
+            memory.__setitem__(*given)
+            raise KeyboardInterrupt
+
+    model._memory = memory.view(Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.logits([other])
+    model._memory = memory
+    assert np.array_equal(model.logits([one]), expected)
 
 
 def test_no_paragraph_gives_an_empty_matrix(small_model):
