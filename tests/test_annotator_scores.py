@@ -49,6 +49,16 @@ def test_a_table_made_by_hand(taxonomy):
     assert annotator_scores(judgements(taxonomy, [("a1", "A", True, "neutral")]), {"a1"}) is None
 
 
+def test_where_the_others_are_split_over_the_tone_the_judgement_does_not_count(taxonomy):
+    whole = [("b1", "A", True, "deterrence"), ("b1", "B", True, "deterrence")]
+    split = [("a1", name, True, tone) for name, tone in zip("ABC", TONES, strict=True)]
+    one, both = (
+        annotator_scores(judgements(taxonomy, rows), {"a1", "b1"}).annotators["A"].f1["tone"]
+        for rows in (whole, whole + split)
+    )
+    assert {t: f1.value for t, f1 in one.items()} == {t: f1.value for t, f1 in both.items()}
+
+
 def test_two_annotators_are_each_others_majority(taxonomy):
     """F1 does not depend on which of two is the truth."""
     path = ROOT / "data" / "corpus" / "annotations.csv"

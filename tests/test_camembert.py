@@ -999,6 +999,10 @@ def test_the_folder_gives_the_same_probabilities(fitted, written, small_corpus):
     assert stored.provenance.training["recipe"].startswith("fine-tuned")
 
 
+def test_only_the_changes_of_the_recipe_are_tried(fitted, recipe):
+    assert list(fitted.provenance.robustness) == list(recipe.changes) == ["countries exchanged"]
+
+
 def test_transformers_opens_the_folder(fitted, written):
     encoder = AutoModelForSequenceClassification.from_pretrained(written)
     tokenizer = AutoTokenizer.from_pretrained(written)

@@ -212,6 +212,22 @@ def test_folds_keep_articles_whole_and_labels_even(corpus):
     assert shares.min() > 0.12 and shares.max() < 0.3
 
 
+def test_many_short_articles_even_a_long_one_out(taxonomy):
+    article = ["long"] * 10 + [f"short {i}" for i in range(10)]
+    table = pd.DataFrame({"article_id": article, "passage": False})
+    corpus = LabelledCorpus(taxonomy, table, np.zeros((20, 7), np.bool_))
+    for seed in range(5):
+        assert np.bincount(article_folds(corpus, 2, seed)).tolist() == [10, 10]
+
+
+def test_passages_count_as_labels_to_expect_only_where_there_is_nothing_else(corpus):
+    passages = corpus.table["passage"].to_numpy(bool)
+    paragraphs = corpus.labels[~passages].mean(axis=0)
+    assert corpus.label_shares() == pytest.approx(paragraphs)
+    alone = corpus.where(passages)
+    assert alone.label_shares() == pytest.approx(alone.labels.mean(axis=0))
+
+
 def test_a_corpus_of_another_taxonomy_is_refused_in_one_sentence(tmp_path, taxonomy):
     """Not row by row: it is the whole table that is another's."""
     path = tmp_path / "other.csv"

@@ -103,6 +103,16 @@ def test_training_texts_without_a_word_leave_the_model_alone(scorer, few):
     assert set(report.systems) == {"model"}
 
 
+@pytest.mark.parametrize("carried", [True, False])
+def test_beside_training_texts_that_all_have_a_label_or_lack_it_the_model_stands_alone(
+    scorer, few, carried
+):
+    labels = few.labels.copy()
+    labels[few.table["split"] == "train", 0] = carried
+    report = evaluate(scorer, replace(few, labels=labels), perturbed=False)
+    assert list(report.systems) == ["model"]
+
+
 def test_another_taxonomy_is_refused(scorer, few):
     other = Taxonomy.from_dict(
         {"axis": [{"name": "mood", "exclusive": True, "labels": ["good", "bad"]}]}, "t"

@@ -184,6 +184,21 @@ def test_trials_without_groups_have_rows_of_the_archive_alone(archive, small_cor
     assert set(coverage([truth], truth).index.get_level_values("unit")) == {"archive"}
 
 
+def test_groups_in_which_nothing_could_be_estimated_do_not_count(trials, truth):
+    rows = [replace(row, corrected=None) if row.group else row for row in trials[0].rows]
+    with_none = [*trials, replace(trials[0], rows=tuple(rows))]
+    found, expected = (coverage(own, truth).loc["single theatre"] for own in (with_none, trials))
+    assert found["covered"].tolist() == expected["covered"].tolist()
+
+
+def test_labels_of_two_axes_with_one_code_are_kept_apart(truth):
+    first, *_, last = (replace(row, label="high") for row in truth.overall)
+    both = replace(truth, rows=(first, last))
+    assert first.axis != last.axis
+    found = coverage([both], both)
+    assert found.loc[("archive", "classical"), ["covered", "error"]].tolist() == [1, 0]
+
+
 def test_an_interval_that_misses_is_marked(trials, truth):
     # A truth far from every interval of the first label: all of its marks must be open squares.
     first, *others = truth.overall

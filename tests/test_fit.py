@@ -15,6 +15,7 @@ from training.corpus import LabelledCorpus, hold_out
 from training.designs import fixed_split
 from training.evaluate import evaluate
 from training.fit import fit
+from training.train import check_examples
 
 
 def test_two_fits_give_the_same_folder_byte_for_byte(small_corpus, small_model, tmp_path, quick):
@@ -162,6 +163,15 @@ def test_a_label_in_one_article_only_is_refused(small_corpus, quick):
     )
     with pytest.raises(InputError, match="topic.exercises has all its examples in one article"):
         fit(replace(small_corpus, labels=labels), replace(quick, seed=seed))
+
+
+def test_a_label_in_passages_alone_can_be_learned(corpus):
+    """They are of no article, so that each counts as one."""
+    passages = corpus.table["passage"].to_numpy(bool)
+    labels = corpus.labels.copy()
+    labels[:, 1] &= passages
+    of_none = corpus.table.assign(article_id=corpus.table["article_id"].mask(passages, ""))
+    check_examples(replace(corpus, table=of_none, labels=labels), 4)
 
 
 @pytest.mark.parametrize(("side", "other"), [("train", "test"), ("test", "training")])

@@ -159,6 +159,11 @@ def test_the_debiased_error_of_calibrated_probabilities_is_nearer_to_none():
     assert all(e.low <= e.value <= e.high for e in debiased)
 
 
+def test_what_is_never_negative_stays_so_without_its_bias():
+    found = Measured.debiased(np.array([0.01, 0.02, 0.03, 0.04]))
+    assert (found.value, found.low, found.high) == (0, 0, 0)
+
+
 def test_a_bias_of_probabilities_is_found():
     rng = np.random.default_rng(3)
     p = rng.random(2_000) * 0.7 + 0.2
