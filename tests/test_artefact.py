@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 
 from inference import InputError, load
 from inference.artefact import add_runtime, model_digest, read_model
+from inference.destination import destination
 from inference.sealed_folder import check_output, digest, read_manifest
 
 
@@ -292,3 +293,13 @@ def test_a_file_in_the_folders_place_is_left_alone(tmp_path, small_model):
 
 def test_the_folder_can_be_read_by_others(written):
     assert all(path.stat().st_mode & 0o044 == 0o044 for path in written.iterdir())
+    assert written.stat().st_mode & 0o055 == 0o055
+
+
+def test_a_result_can_be_read_by_others_and_one_that_was_private_stays_so(tmp_path):
+    new, private = tmp_path / "new.csv", tmp_path / "private.csv"
+    private.touch(0o600)
+    for path in (new, private):
+        with destination(path) as file:
+            file.write(b"a")
+    assert [path.stat().st_mode & 0o777 for path in (new, private)] == [0o644, 0o600]

@@ -23,6 +23,16 @@ def test_every_text_of_the_corpus_is_french(corpus):
     assert [text for text in corpus.texts if foreign_language(text)] == []
 
 
+def test_french_that_begins_with_another_language_is_french():
+    french = "Les frégates et leurs équipages sont sur zone depuis des mois, pour aider les alliés."
+    assert foreign_language(f"{OTHERS['en']} {french}") is None
+
+
+def test_a_long_text_without_spaces_is_not_taken_for_a_few_words():
+    chinese = "中国海军本周在南海举行大规模演习，两艘航空母舰和数十架舰载机参加。"
+    assert foreign_language(chinese * 2) == "zh"
+
+
 def test_a_few_words_are_given_the_benefit_of_the_doubt():
     assert foreign_language("Sea Shield 2025, Constanta") is None
 

@@ -160,6 +160,15 @@ def test_rows_of_one_article_are_summed_up(tmp_path):
     assert found[2]["summary"]["n_paragraphs"] == 2
 
 
+@pytest.mark.parametrize("name", [None, ""])
+def test_rows_of_no_article_are_not_summed_up(tmp_path, name):
+    path = tmp_path / "t.jsonl"
+    row = json.dumps({"text": "Le char.", "article_id": name}) + "\n"
+    path.write_text(row * 2, encoding="utf-8")
+    found = list(paragraph_records(load().score_many(articles(path, "paragraph"))))
+    assert [(r["record"], r["index"]) for r in found] == [("paragraph", 0)] * 2
+
+
 def test_csv_and_parquet_hold_what_jsonl_holds(taxonomy):
     """Rows with different columns keep all of them, in every format."""
     made = records([{"text": TEXT, "rank": 1}, {"text": "Un char.", "id": "b", "author": 'Ü, "x"'}])
