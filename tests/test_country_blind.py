@@ -33,6 +33,13 @@ def test_apostrophes_stay_as_they_are(exchange):
     assert swap(form.replace("'", "’")) == table[form].replace("'", "’")
 
 
+def test_a_name_that_comes_in_gets_the_texts_kind_of_apostrophe(exchange):
+    table, swap = exchange
+    form, other = next((form, other) for form, other in table.items() if "'" in other)
+    assert swap(f"L'armée, {form}") == f"L'armée, {other}"
+    assert swap(f"L’armée, {form}") == f"L’armée, {other}".replace("'", "’")
+
+
 def test_no_label_flips_in_the_test_articles(exchange, corpus, scorer):
     """Every paragraph of the test articles, original and exchanged, gets the same labels."""
     _, swap = exchange
@@ -59,6 +66,7 @@ def test_no_label_flips_in_the_test_articles(exchange, corpus, scorer):
         ("les accords franco-allemands", "les accords russo-chinois"),
         ("On sait que la Chine recule.", "On sait qu'Israël recule."),
         ("Lorsque les Russes tirent", "Lorsqu’Israël tirent"),
+        ("Puisque la Chine recule", "Puisqu'Israël recule"),
     ],
 )
 def test_a_sentence_and_its_exchange_are_the_same_to_the_model(scorer, one, other):

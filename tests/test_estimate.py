@@ -421,6 +421,12 @@ def test_stopping_early_leaves_a_smaller_random_sample(tmp_path, taxonomy):
     assert LabelledSample.of_frame(frame, taxonomy).ids == sample.ids
 
 
+def test_chances_may_be_written_as_a_spreadsheet_in_french_writes_them(tmp_path, taxonomy):
+    path = tmp_path / "labelled.csv"
+    path.write_text(f"{HEADER}a,1,x,,neutral,0.25\n".replace(",", ";").replace(".", ","))
+    assert LabelledSample.read(path, taxonomy).inclusion_probability.tolist() == [0.25]
+
+
 @pytest.fixture(scope="module")
 def files(corpus, scorer, tmp_path_factory):
     """The corpus's paragraphs scored by a model, and a labelled sample of them, as files."""
@@ -550,6 +556,12 @@ def test_figures_that_cannot_be_drawn_are_refused(files, grouped, tmp_path):
     bad.write_text("day,label\n2024-01-01,Sommet\n")
     with pytest.raises(InputError, match="found the columns day, label; expected date and label"):
         read_events(bad)
+
+
+def test_events_are_in_order_of_time(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text("date,label\n2024-05-01,Sommet\n2022-02-24,Invasion\n")
+    assert [event.label for event in read_events(path)] == ["Invasion", "Sommet"]
 
 
 def test_the_command_writes_the_figure(files, tmp_path):

@@ -207,6 +207,15 @@ def test_what_judges_nothing_is_left_out_and_counted(write, taxonomy):
     assert (found.n_left_out, judgements(found)) == (1, EXPECTED)
 
 
+@pytest.mark.parametrize("mark", ["was_cancelled", "skipped"])
+def test_what_was_chosen_before_the_task_was_skipped_is_no_judgement(mark, write, taxonomy):
+    tasks = label_studio()
+    begun = {**tasks[0]["annotations"][0], "completed_by": 3, mark: True}
+    tasks[0]["annotations"].append(begun)
+    found = read_annotations(write("a.json", tasks), taxonomy)
+    assert (found.n_left_out, judgements(found)) == (1, EXPECTED)
+
+
 def test_without_ids_the_tools_number_or_the_text_is_the_unit(write, taxonomy):
     lines = prodigy()
     for line in lines:

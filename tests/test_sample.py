@@ -75,6 +75,13 @@ def test_designs_prefer_the_rare_and_the_unsure(small_archive):
     assert rare[rows].mean() > 1.3 * rare.mean()
 
 
+def test_of_what_the_model_is_sure_of_two_are_drawn_at_least(two_axes):
+    p = np.tile([1e-6, 1e-6, 1, 1e-6], (36, 1))
+    p[30:, 0] = 0.6
+    archive = ScoredArchive(two_axes, pa.array(map(str, range(36))), np.arange(36), p, p >= 0.5, {})
+    assert (draw_sample(archive, 6, "score").rows < 30).sum() == 2
+
+
 def test_doubt_draws_articles_apart(small_archive):
     def distinct(by):
         return np.mean(
@@ -142,6 +149,15 @@ def test_an_archive_reads_the_same_from_every_format(scored, scorer, tmp_path):
         assert other.probabilities == pytest.approx(one.probabilities)
         assert np.array_equal(other.applies, one.applies)
         assert list(other.columns["date"]) == list(one.columns["date"])
+
+
+def test_numbers_that_pandas_reads_beside_empty_cells_stay_whole(scored, scorer):
+    """As floats, which would be written as 2.0240118001e+10."""
+    frame = pd.read_parquet(scored["parquet"]).query("record == 'paragraph'")
+    numbers = np.where(np.arange(len(frame)) % 2, np.nan, 20240118001)
+    archive = ScoredArchive.of_frame(frame.assign(page=numbers), scorer.taxonomy, ["page"])
+    assert list(archive.columns["page"].categories) == ["20240118001"]
+    assert archive.columns["page"].codes[:2].tolist() == [0, -1]
 
 
 def test_paragraphs_of_a_table_keep_their_own_ids_and_dates(scorer, tmp_path):
