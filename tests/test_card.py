@@ -355,6 +355,12 @@ def test_origin_and_judgements_reach_the_card(changed):
     assert "9 of 9 units were judged by two annotators or more (judgements: A 9, B 9)" in text
 
 
+def test_of_many_values_thirty_are_named_and_the_others_counted(changed):
+    changed["corpus"]["articles_by"] = {"source": {f"s{i:02}": 1 for i in range(33)}}
+    text = card(changed)
+    assert "s28, s29 and 3 more" in text and "s28 1, s29 1 and 3 more" in text
+
+
 def test_an_export_writes_the_card_anew(small_model, tmp_path):
     folder, scorer = tmp_path / "m", small_model.scorer
     small_model.write(folder, with_extra_files=False)

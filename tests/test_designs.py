@@ -107,6 +107,12 @@ def test_the_articles_that_fit_held_out_are_found_again(small_corpus, small_mode
     assert design.caveat == ""
 
 
+def test_a_model_that_does_not_say_what_it_held_out_is_measured_on_all(small_corpus, small_model):
+    silent = replace(small_model.provenance, training={})
+    design = fixed_split(small_corpus, silent)
+    assert len(design.measured) == len(small_corpus) and "flatter" in design.caveat
+
+
 def test_models_that_held_out_others_are_not_compared(small_corpus, small_model):
     """Whichever comes first; a model of another corpus says nothing of what to measure."""
     own = small_model.provenance
@@ -129,6 +135,9 @@ def test_bad_columns_are_named(small_corpus):
         leave_out(with_column(small_corpus, source=holes), "source")
     with pytest.raises(InputError, match=r"source: found 1 value\(s\); expected 2 to 50"):
         leave_out(with_column(small_corpus, source="x"), "source")
+    many = (np.arange(len(small_corpus)) % 51).astype(str)
+    with pytest.raises(InputError, match=r"source: found 51 value\(s\); expected 2 to 50"):
+        leave_out(with_column(small_corpus, source=many), "source")
     torn = np.where(np.arange(len(small_corpus)) < 1, "x", "y")
     with pytest.raises(InputError, match=r"source: article\(s\) g01-01 have more than one"):
         leave_out(with_column(small_corpus, source=torn), "source")

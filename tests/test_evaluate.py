@@ -151,6 +151,14 @@ def test_a_model_without_a_linear_recipe_is_measured_by_split_only(scorer, small
         evaluate(scorer, small_corpus, design=cross_validation(small_corpus, 2))
 
 
+def test_a_linear_recipe_comes_back_with_what_was_chosen_and_three_folds(small_model):
+    training = small_model.provenance.training
+    found = recipe_of(training)
+    assert (found.C, found.passage_weights) == ((training["C"],), (training["passage_weight"],))
+    assert list(found.min_documents) == list(training["min_documents"])
+    assert found.n_folds == 3
+
+
 def test_a_part_without_a_label_is_named(small_corpus, scorer, recipe):
     labels = small_corpus.labels.copy()
     labels[:, 2] = False
