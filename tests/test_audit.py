@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from inference import InputError
 from inference.tables import read_rows
 from training.adjudication import apply_verdicts, write_suspects
-from training.audit import audit
+from training.audit import _odd_words, audit
 from training.commands.audit import command
 from training.corpus import LabelledCorpus
 from training.linear import LinearRecipe, cross_validate
@@ -99,6 +99,14 @@ def test_the_recipe_is_out_of_the_domain_and_few_others_are(found):
     assert {"beurre", "farine", "cannelle"} <= set(found.odd_words[recipe])
     assert any("words stand in no other article, where" in x for x in found.reasons(recipe))
     assert len(found.odd_words) < 0.05 * len(found.corpus)
+
+
+def test_a_word_of_its_own_is_nothing_odd_where_half_the_texts_have_none():
+    texts = ["le char avance vers la ville sous la pluie"] * 20
+    texts[:3] = [
+        f"{text} {word}" for text, word in zip(texts, ("un", "deux", "trois"), strict=False)
+    ]
+    assert _odd_words(texts, np.arange(20))[0] == {}
 
 
 def test_every_text_is_held_out_with_its_article_and_its_copies(planted, monkeypatch):

@@ -82,6 +82,15 @@ def test_p_is_near_that_of_all_permutations(taxonomy):
     assert compare(a, b).labels["topic"]["defence_industry"].p == pytest.approx(share, abs=0.02)
 
 
+def test_models_that_differ_in_one_article_show_no_difference(taxonomy):
+    """Exchanged or not, the difference is as large, but for rounding."""
+    for seed in range(5):
+        a, b = (system(taxonomy, 0.8, seed=own) for own in (seed, seed + 100))
+        one = (a.article_ids == "7")[:, None]
+        found = compare(a, replace(b, applies=np.where(one, b.applies, a.applies)))
+        assert {own.p for own in (*differences(found), *found.macro_f1.values())} == {1}
+
+
 def test_equal_models_are_told_apart_no_more_often_than_allowed(taxonomy):
     p = []
     for seed in range(40):

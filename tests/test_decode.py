@@ -72,6 +72,7 @@ def test_utf_8_comes_back_as_it_was(text: str) -> None:
         (b"PK\x03\x04....", r"found a zip archive"),
         (b"un\x00deux", r"found binary data"),
         (bytes(range(1, 30)) * 9, r"found binary data"),
+        (f"{TEXT}\x02".encode(), r"found binary data \(1 control"),
         (TEXT.encode("utf-16-le"), r"found binary data"),
         (b"\xff\xfea", r"UTF-16 mark and a bad sequence at byte 2"),
         ((TEXT + "é").encode()[:-1], r"UTF-8 with a bad byte on line 2"),
@@ -83,6 +84,10 @@ def test_utf_8_comes_back_as_it_was(text: str) -> None:
 def test_refused(data: bytes, match: str) -> None:
     with pytest.raises(InputError, match=match):
         decode(data, "a.txt")
+
+
+def test_a_stray_control_character_is_no_binary_data() -> None:
+    assert decode((TEXT * 2 + "\x02").encode(), "a.txt") == TEXT * 2 + "\x02"
 
 
 def test_refusal_is_one_line() -> None:

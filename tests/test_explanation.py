@@ -247,6 +247,7 @@ def test_the_strongest_words_come_first_with_their_sign(alarms):
     top = alarms.explain(text).top("defence_industry", 2)
     assert [(w.word, w.start, w.end) for w in top] == [("obus", 4, 8), ("exercice", 9, 17)]
     assert [w.contribution for w in top] == pytest.approx([4, -2])
+    assert [alarms.explain(text).top("defence_industry", n) for n in (0, -1)] == [[], []]
     assert alarms.explain(text).top("topic.defence_industry") == alarms.explain(text).top(
         "defence_industry"
     )
