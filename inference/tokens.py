@@ -90,19 +90,25 @@ def mix(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 class _Powers:
-    """base**i and base**-i modulo 2**64, grown as longer blocks come."""
+    """base**i and base**-i modulo 2**64, grown as longer blocks come.
+
+    Threads share them without a lock: one that grows them for its shorter block may undo what
+    another has grown, which then costs a growth later, but takes nothing from who holds arrays.
+    """
 
     def __init__(self) -> None:
-        self.up = np.ones(1, np.uint64)
-        self.down = np.ones(1, np.uint64)
+        self._kept = np.ones(1, np.uint64), np.ones(1, np.uint64)
 
-    def reach(self, n: int) -> None:
-        if len(self.up) < n:
+    def reach(self, n: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Powers up and down, each of shape (at least n,)."""
+        powers = self._kept
+        if len(powers[0]) < n:
             size = 1 << int(n - 1).bit_length()
             steps = np.full(size, _BASE, np.uint64)
             back = np.full(size, _BASE_INVERSE, np.uint64)
             steps[0] = back[0] = 1
-            self.up, self.down = np.cumprod(steps), np.cumprod(back)
+            powers = self._kept = np.cumprod(steps), np.cumprod(back)
+        return powers
 
 
 _POWERS = _Powers()
@@ -198,10 +204,10 @@ def tokenize(texts: Sequence[str]) -> Tokens:
     is_word = _IS_WORD.take(buffer, mode="clip")
     edges = np.flatnonzero(is_word[1:] != is_word[:-1]) + 1
     starts, ends = edges[0::2], edges[1::2]
-    _POWERS.reach(len(buffer))
-    sums = np.cumsum(_BYTE_CODES.take(buffer, mode="clip") * _POWERS.up[: len(buffer)])
+    up, down = _POWERS.reach(len(buffer))
+    sums = np.cumsum(_BYTE_CODES.take(buffer, mode="clip") * up[: len(buffer)])
     # sums[i] covers buffer[:i + 1], and the byte before a word is a separator inside sums.
-    hashes = mix((sums[ends - 1] - sums[starts - 1]) * _POWERS.down[starts])
+    hashes = mix((sums[ends - 1] - sums[starts - 1]) * down[starts])
     firsts = np.searchsorted(starts, bounds + 1)
     paragraphs = np.repeat(np.arange(len(encoded)), np.diff(firsts))
     return Tokens(hashes, paragraphs, starts, ends, buffer, len(encoded))

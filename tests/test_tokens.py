@@ -1,5 +1,6 @@
 """Words of French text: cutting, folding, hashing."""
 
+import threading
 import unicodedata
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference import tokens
 from inference.tokens import tokenize
 
 
@@ -68,3 +70,34 @@ def test_a_text_has_the_same_words_alone_and_in_a_block(texts):
 )
 def test_different_words_have_different_hashes(words):
     assert len(np.unique(tokenize([" ".join(words)]).hashes)) == len(words)
+
+
+def test_a_thread_takes_no_powers_from_another(monkeypatch):
+    """One begins to grow them for a short text, and is done amid another's hashing of a long."""
+    text = "sous-marin " * 100
+    expected = tokenize([text]).hashes
+    begun, go_on = threading.Event(), threading.Event()
+    cumprod, codes = np.cumprod, tokens._BYTE_CODES
+    other = threading.Thread(target=tokenize, args=(["mer"],), daemon=True)
+
+    def growth(steps):
+        if threading.current_thread() is other:
+            begun.set()
+            go_on.wait()
+        return cumprod(steps)
+
+    class Codes:
+        """Looked up when the powers have been grown and are yet to be used."""
+
+        def take(self, buffer, mode):
+            if threading.current_thread() is not other:
+                go_on.set()
+                other.join()
+            return codes.take(buffer, mode=mode)
+
+    monkeypatch.setattr(tokens, "_POWERS", tokens._Powers())
+    monkeypatch.setattr(tokens.np, "cumprod", growth)
+    monkeypatch.setattr(tokens, "_BYTE_CODES", Codes())
+    other.start()
+    begun.wait()
+    assert np.array_equal(tokenize([text]).hashes, expected)
