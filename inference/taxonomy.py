@@ -12,11 +12,21 @@ from typing import Any
 from inference.errors import InputError
 
 _CODE = re.compile(r"[a-z][a-z0-9_]*")
-# Columns of tables and fields of records that mean something else.
-_RESERVED = frozenset(
+# Columns of tables and fields of records that stand beside those of an axis: what `posture score`
+# and `explain` write, a corpus, judgements, a sample to label, an audit's suspects.
+_BESIDE_AXES = frozenset(
     """
-    record id index start end title date source url heading preceding text article_id split passage
-    annotator abstained confidence probabilities summary n_paragraphs
+    record id index start end title date source url heading preceding text article_id
+    abstained confidence probabilities summary n_paragraphs method base words
+    split passage annotator draw inclusion_probability self_confidence reasons
+    """.split()  # noqa: SIM905
+)
+# Columns that stand beside a 0/1 column for each label; rows and cells beside a label's own.
+_BESIDE_LABELS = frozenset(
+    """
+    id index title date source url heading preceding text article_id
+    split annotator draw inclusion_probability
+    macro micro whole abstained
     """.split()  # noqa: SIM905
 )
 _AXIS_KEYS = {"name", "exclusive", "labels"}
@@ -150,7 +160,8 @@ def _axis(entry: Mapping[str, Any], where: str) -> Axis:
                 "beginning with a letter"
             )
             raise InputError(msg)
-    if taken := _RESERVED & {name, f"{name}s", *codes}:
+    axis = Axis(name, labels, exclusive)
+    if taken := _BESIDE_AXES & {name, axis.field} | _BESIDE_LABELS & set(codes):
         msg = f"{where}: {sorted(taken)} in axis {name!r} already name something else; rename them"
         raise InputError(msg)
     if len(set(codes)) < len(codes):
@@ -159,7 +170,7 @@ def _axis(entry: Mapping[str, Any], where: str) -> Axis:
     if len(codes) < (2 if exclusive else 1):
         msg = f"{where}: axis {name!r} has {len(codes)} label(s); an exclusive axis needs two"
         raise InputError(msg)
-    return Axis(name, labels, exclusive)
+    return axis
 
 
 def _label(entry: Mapping[str, str] | str, where: str) -> Label:

@@ -3,6 +3,7 @@
 import pytest
 
 from inference import InputError, Taxonomy
+from inference.records import article_records, explained_record, flat
 
 GOOD = """
 [[axis]]
@@ -64,3 +65,59 @@ def test_a_bad_taxonomy_is_refused(tmp_path, content, message):
 def test_a_missing_taxonomy_is_named(tmp_path):
     with pytest.raises(InputError, match=r"none.toml: cannot be read"):
         Taxonomy.read(tmp_path / "none.toml")
+
+
+def refused(axis="stance", label="pro", exclusive=True):
+    entry = {"name": axis, "exclusive": exclusive, "labels": [label, "contra"]}
+    try:
+        Taxonomy.from_dict({"axis": [entry]}, "here")
+    except InputError as error:
+        return "already name something else" in str(error)
+    return False
+
+
+def test_no_axis_takes_a_field_of_a_record(scorer):
+    """All that stands there but the axes' own, so that a field that is added is reserved too."""
+    scored = scorer.score("La frégate est livrée.")
+    article = scored.article
+    records = [
+        *article_records([scored]),
+        explained_record(scored, 0, scorer.explain(article.paragraphs[0])),
+    ]
+    own = {axis.field for axis in scorer.taxonomy.axes}
+    own |= {axis.name for axis in scorer.taxonomy.axes}
+    beside = set(scored.summary.to_dict())
+    for record in records:
+        beside |= {*record, *(name for name in flat(record) if "." not in name)}
+    assert {"words", "base", "method", "abstained"} <= beside
+    assert {name for name in beside - own if not refused(axis=name)} == set()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("article_id", "preceding", "split", "passage", "annotator"),
+        *("draw", "inclusion_probability", "self_confidence", "reasons"),
+    ],
+)
+def test_no_axis_takes_a_column_of_a_corpus_of_judgements_of_a_sample_or_of_suspects(name):
+    assert refused(axis=name)
+
+
+def test_an_axis_is_refused_for_the_name_that_it_has_in_tables():
+    assert refused(axis="word", exclusive=False)  # its field is `words`
+    assert not refused(axis="word")
+
+
+@pytest.mark.parametrize(
+    "name", ["macro", "micro", "whole", "abstained", "draw", "inclusion_probability", "split"]
+)
+def test_no_label_takes_a_row_of_its_axis_or_a_column_beside_its_own(name):
+    assert refused(label=name)
+    assert not refused(label=f"{name}_1")
+
+
+@pytest.mark.parametrize("name", ["base", "method", "words", "record", "summary"])
+def test_a_label_may_have_a_name_that_only_an_axis_may_not(name):
+    assert refused(axis=name)
+    assert not refused(label=name)
