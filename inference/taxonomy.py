@@ -88,6 +88,21 @@ class Taxonomy:
             (axis, slice(a, b)) for axis, (a, b) in zip(self.axes, pairwise(bounds), strict=True)
         )
 
+    def check_same(self, other: Taxonomy, own: str, others: str) -> None:
+        """Refuse labels of another taxonomy: codes, order and what excludes what must be the same.
+
+        own, others : whose labels this taxonomy's and the other's are, as the message calls them.
+
+        Raises InputError.
+        """
+        first, second = _described(self), _described(other)
+        if first != second:
+            msg = (
+                f"{own}'s labels are {first}; {others}'s are {second}; expected the same axes and "
+                "labels in the same order; use one taxonomy for both"
+            )
+            raise InputError(msg)
+
     def to_dict(self) -> dict[str, Any]:
         """The content of the TOML file, as a model's manifest keeps it."""
         return {
@@ -136,6 +151,15 @@ class Taxonomy:
             msg = f"{path}: cannot be read as TOML ({error}); expected [[axis]] tables"
             raise InputError(msg) from error
         return cls.from_dict(content, str(path))
+
+
+def _described(taxonomy: Taxonomy) -> str:
+    """What of a taxonomy decides; names and definitions are for readers."""
+    return " and ".join(
+        f"{axis.name} ({'exactly one' if axis.exclusive else 'any number'} of "
+        f"{', '.join(axis.codes)})"
+        for axis in taxonomy.axes
+    )
 
 
 def _axis(entry: Mapping[str, Any], where: str) -> Axis:

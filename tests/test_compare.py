@@ -5,8 +5,13 @@ from itertools import product
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from sklearn.metrics import f1_score
 
+from inference import InputError, Taxonomy
+from inference.artefact import Provenance, write_model
+from inference.linear import LinearModel
+from training.commands.compare import command
 from training.compare import compare, holm
 from training.predictions import Predictions
 
@@ -117,3 +122,15 @@ def test_json_says_which_is_better(taxonomy):
     found = compare(system(taxonomy, 0.6, seed=1), system(taxonomy, 0.95, seed=2)).to_dict()
     assert found["labels"]["tone"]["neutral"]["better"] == "B"
     assert set(found["macro_f1"]["topic"]) == {"a", "b", "difference", "p", "p_holm", "better"}
+
+
+def test_models_that_differ_in_what_excludes_what_are_not_compared(scorer, small_csv, tmp_path):
+    """The same columns, but B may give several tones: A's axes would decide for it."""
+    topic, tone = scorer.taxonomy.axes
+    several = Taxonomy((topic, replace(tone, exclusive=False)))
+    model = LinearModel(several, scorer.model.config, scorer.model.weights)
+    b = tmp_path / "b"
+    write_model(b, replace(scorer, model=model), Provenance(), card=lambda _: "", extra_files={})
+    done = CliRunner().invoke(command, ["default", str(b), str(small_csv)])
+    assert isinstance(done.exception, InputError)
+    assert "B's are topic (any number of" in str(done.exception)

@@ -273,7 +273,7 @@ def test_labels_of_another_taxonomy_are_refused(parts, scorer):
         {"axis": [{"name": "presence", "exclusive": False, "labels": ["sea"]}]}, "t"
     )
     other = replace(parts[0], taxonomy=taxonomy, labels=parts[0].labels[:, :1])
-    with pytest.raises(InputError, match="the teacher's labels are topic.defence_industry"):
+    with pytest.raises(InputError, match="the teacher's labels are topic "):
         distil(Teacher(scorer, Provenance(), ""), [], other)
 
 

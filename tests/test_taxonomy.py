@@ -1,5 +1,7 @@
 """Taxonomies: the shipped one, and how a bad one is refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from inference import InputError, Taxonomy
@@ -121,3 +123,19 @@ def test_no_label_takes_a_row_of_its_axis_or_a_column_beside_its_own(name):
 def test_a_label_may_have_a_name_that_only_an_axis_may_not(name):
     assert refused(axis=name)
     assert not refused(label=name)
+
+
+def test_taxonomies_that_differ_only_in_what_excludes_what_are_not_the_same(taxonomy):
+    topic, tone = taxonomy.axes
+    other = Taxonomy((topic, replace(tone, exclusive=False)))
+    assert other.column_names == taxonomy.column_names
+    with pytest.raises(InputError, match=r"A's .*exactly one of det.*; B's .*any number of det"):
+        taxonomy.check_same(other, "A", "B")
+    with pytest.raises(InputError, match="in the same order"):
+        taxonomy.check_same(Taxonomy((tone, topic)), "A", "B")
+
+
+def test_names_and_definitions_do_not_tell_taxonomies_apart(taxonomy):
+    topic, tone = taxonomy.axes
+    labels = tuple(replace(label, en="other", definition="") for label in tone.labels)
+    taxonomy.check_same(Taxonomy((topic, replace(tone, labels=labels))), "A", "B")

@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 
 from inference.artefact import Provenance, read_model
 from inference.article import Article, Paragraph
-from inference.errors import InputError
 from inference.model_kind import Backend
 from inference.scorer import Scorer
 from inference.sealed_folder import read_manifest
-from inference.taxonomy import Taxonomy
 from training.corpus import LabelledCorpus, hold_out
 from training.corpus_record import Background
 from training.designs import fixed_split
@@ -169,7 +167,7 @@ def distil(
     Raises InputError for a corpus of another taxonomy, for one that `fit` refuses, and for
     articles of which nothing is left.
     """
-    _check_taxonomy(teacher.scorer.taxonomy, corpus.taxonomy)
+    teacher.scorer.taxonomy.check_same(corpus.taxonomy, "the teacher", "the corpus")
     design = fixed_split(hold_out(corpus, recipe.test_share, recipe.seed))
     corpus = design.corpus
     check_examples(corpus.where(design.parts[0].train), recipe.min_examples)
@@ -241,18 +239,6 @@ def compare(systems: Mapping[str, Scorer], test: LabelledCorpus) -> Comparison:
             for axis, span in spans
         },
     )
-
-
-def _check_taxonomy(teacher: Taxonomy, corpus: Taxonomy) -> None:
-    if [axis.exclusive for axis in teacher.axes] != [axis.exclusive for axis in corpus.axes] or (
-        teacher.column_names != corpus.column_names
-    ):
-        msg = (
-            f"the teacher's labels are {', '.join(teacher.column_names)}, the corpus's "
-            f"{', '.join(corpus.column_names)}; expected the same; read the corpus with the "
-            "teacher's taxonomy"
-        )
-        raise InputError(msg)
 
 
 def _described(texts: UnlabelledTexts, limit: int) -> str:

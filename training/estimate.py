@@ -159,12 +159,7 @@ def _estimates(totals: Totals, taxonomy: Taxonomy, group: str | None) -> Iterato
 
 
 def _rows_in(archive: ScoredArchive, sample: LabelledSample) -> Ints:
-    if archive.taxonomy.column_names != sample.taxonomy.column_names:
-        msg = (
-            f"the sample's labels are {', '.join(sample.taxonomy.column_names)}; expected the "
-            f"archive's, {', '.join(archive.taxonomy.column_names)}; read both with one taxonomy"
-        )
-        raise InputError(msg)
+    sample.taxonomy.check_same(archive.taxonomy, "the sample", "the archive")
     ids = sample.ids
     rows = archive.rows_of(ids)
     if (unknown := rows < 0).any():

@@ -124,7 +124,7 @@ def evaluate(
     Raises InputError for a corpus of another taxonomy, and for a design that refits without a
     recipe.
     """
-    check_taxonomy(scorer.taxonomy, corpus.taxonomy)
+    scorer.taxonomy.check_same(corpus.taxonomy, "the model", "the corpus")
     design = design or fixed_split(corpus)
     measured = design.measured
     predictions = _predictions(scorer, design, recipe, report, track)
@@ -138,16 +138,6 @@ def evaluate(
         if perturbed and not design.refits
         else {},
     )
-
-
-def check_taxonomy(one: Taxonomy, other: Taxonomy) -> None:
-    """Refuse to compare labels of two taxonomies. Raises InputError."""
-    if one.column_names != other.column_names:
-        msg = (
-            f"taxonomies differ: {', '.join(one.column_names)} and {', '.join(other.column_names)};"
-            " expected the same axes and labels in the same order"
-        )
-        raise InputError(msg)
 
 
 def _predictions(

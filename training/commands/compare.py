@@ -12,7 +12,6 @@ from training.commands.terminal import standard_output
 from training.compare import LEVEL, Comparison, Difference, compare
 from training.corpus import LabelledCorpus
 from training.designs import fixed_split
-from training.evaluate import check_taxonomy
 from training.predictions import predict
 from training.report_sections import Section, caveats, measured_in_words
 from training.report_terminal import print_sections
@@ -30,7 +29,7 @@ def command(a: Path, b: Path, corpus: Path, format_: str | None) -> None:
     held out of it (which must be the same ones: give both fits the same --seed), else all.
     """
     one, other = stored_model(a), stored_model(b)
-    check_taxonomy(one.scorer.taxonomy, other.scorer.taxonomy)
+    one.scorer.taxonomy.check_same(other.scorer.taxonomy, "A", "B")
     labelled = LabelledCorpus.read(corpus, one.scorer.taxonomy)
     design = fixed_split(labelled, one.provenance, other.provenance)
     found = compare(*(predict(own.scorer, design.measured) for own in (one, other)))
