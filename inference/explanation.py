@@ -70,9 +70,9 @@ class Explanation:
     def top(self, label: str, n: int = 10) -> list[WordContribution]:
         """The `n` words that move a label most, up or down, the strongest first.
 
-        label : a code, or `axis.code` where two axes have the same.
+        label : as in `column`, which raises InputError.
         """
-        column = self.contributions[:, self._column(label)]
+        column = self.contributions[:, self.column(label)]
         strongest = np.argsort(-np.abs(column), kind="stable")[: max(n, 0)]
         return [
             WordContribution(
@@ -92,7 +92,11 @@ class Explanation:
         labels = zip(self.taxonomy.column_names, self.contributions.T, strict=True)
         return pd.DataFrame(columns | dict(labels))
 
-    def _column(self, label: str) -> int:
+    def column(self, label: str) -> int:
+        """The column of a label: of its code, or of `axis.code` where two axes have the same.
+
+        Raises InputError for an unknown label, and for a code of two axes.
+        """
         names = self.taxonomy.column_names
         found = [i for i, name in enumerate(names) if label in (name, name.partition(".")[2])]
         if len(found) != 1:

@@ -123,7 +123,10 @@ class Taxonomy:
     def from_dict(cls, content: Mapping[str, Any], where: str) -> Taxonomy:
         """Build from `to_dict`'s form. Raises InputError, which begins with `where`."""
         try:
-            axes = tuple(_axis(entry, where) for entry in content["axis"])
+            entries = content["axis"]
+            if not isinstance(entries, list) or not all(isinstance(x, Mapping) for x in entries):
+                raise TypeError("axis, which is no such list: [[axis]] begins each, not [axis]")
+            axes = tuple(_axis(entry, where) for entry in entries)
         except (KeyError, TypeError) as error:
             msg = (
                 f"{where}: a taxonomy is a list of [[axis]] tables, each with name, exclusive and "
@@ -204,4 +207,8 @@ def _label(entry: Mapping[str, str] | str, where: str) -> Label:
         msg = f"{where}: unknown key(s) {sorted(unknown)} in a label; known: {sorted(_LABEL_KEYS)}"
         raise InputError(msg)
     code = entry["code"]
+    for name in ("en", "fr", "definition"):
+        if not isinstance(entry.get(name, ""), str):
+            msg = f"{where}: label {code!r} has {name} = {entry[name]!r}; expected a text"
+            raise InputError(msg)
     return Label(code, entry.get("en", code), entry.get("fr", code), entry.get("definition", ""))

@@ -104,6 +104,12 @@ def test_words_are_the_strongest_and_those_against_are_hatched(scorer, scored):
         ]
 
 
+def test_words_of_an_unknown_label_are_refused_and_those_known_named(scorer, scored):
+    explained = scorer.explain(scored.article.paragraphs[2])
+    with pytest.raises(InputError, match=r"label 'ton' names 0 columns; expected one of topic.def"):
+        draw_words(explained, ["escalation", "ton"])
+
+
 def test_what_a_notebook_shows_is_small_and_the_same_each_time(scored):
     one, other = (shown(draw_along(scored), "Tone along the text") for _ in range(2))
     assert one.data == other.data and one.data.startswith(b"\x89PNG")

@@ -39,6 +39,10 @@ def test_a_taxonomy_survives_the_manifest(taxonomy):
     ("content", "message"),
     [
         ("axis = 3", r"t.toml: a taxonomy is a list of \[\[axis\]\] tables"),
+        (GOOD.replace("[[axis]]", "[axis]"), r"no such list: \[\[axis\]\] begins each"),
+        ('axis = ["stance"]', r"found a problem at axis, which is no such list"),
+        (GOOD.replace('"pro"', '{code = "pro", en = 5}'), r"'pro' has en = 5; expected a text"),
+        (GOOD.replace('"pro"', '{code = "pro", definition = ["a"]}'), r"definition = \['a'\]; exp"),
         ("", r"found a problem at 'axis'"),
         ("= broken", r"cannot be read as TOML"),
         (GOOD.replace("true", '"yes"'), r"axis 'stance' has exclusive = 'yes'; expected true or"),

@@ -55,13 +55,13 @@ def draw_along(scored: ScoredArticle) -> Figure:
 def draw_words(explanation: Explanation, labels: Sequence[str], n: int = 12) -> Figure:
     """The `n` words that move each label most; to the right they speak for it.
 
-    labels : codes, or `axis.code` where two axes have the same.
+    labels : as in `Explanation.column`, which raises InputError.
     """
-    colours = label_colours(explanation.taxonomy)
+    colour_of = list(label_colours(explanation.taxonomy).values())
+    colours = [colour_of[explanation.column(label)] for label in labels]
     with drawing():
         figure, panels = page_figure(0.22 * n + 1.0, ncols=len(labels), squeeze=False)
-        for ax, label in zip(panels[0], labels, strict=True):
-            colour = next(c for name, c in colours.items() if label in (name, name.split(".")[1]))
+        for ax, label, colour in zip(panels[0], labels, colours, strict=True):
             words = explanation.top(label, n)
             for y, word in enumerate(words):
                 speaks = word.contribution > 0
