@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from inference.model import log_odds, probabilities
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.taxonomy import Taxonomy
-
-_SMALLEST = 1e-12  # keeps a certain model's log-odds finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +34,14 @@ class Calibration:
         """Leaves probabilities as they are."""
         return cls((1.0,) * taxonomy.n_columns, (0.0,) * taxonomy.n_columns)
 
-    def apply(self, probabilities: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np.float64]:
-        """Calibrated probabilities, same shape (n_paragraphs, n_columns).
+    def apply(self, uncalibrated: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np.float64]:
+        """Calibrated probabilities of uncalibrated ones, both (n_paragraphs, n_columns).
 
         The order of the paragraphs by any one label of a non-exclusive axis, and the order of an
         exclusive axis's labels in any one paragraph, stay as they are.
         """
-        calibrated = np.empty_like(probabilities)
-        clipped = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
-        slopes, intercepts = np.asarray(self.slopes), np.asarray(self.intercepts)
-        for axis, span in taxonomy.spans():
-            part = clipped[:, span]
-            if axis.exclusive:
-                powers = part ** slopes[span]
-                calibrated[:, span] = powers / powers.sum(axis=1, keepdims=True)
-            else:
-                logits = slopes[span] * np.log(part / (1 - part)) + intercepts[span]
-                calibrated[:, span] = 0.5 * (1 + np.tanh(0.5 * logits))
-        return calibrated
+        logits = log_odds(uncalibrated, taxonomy) * np.asarray(self.slopes)
+        return probabilities(logits + np.asarray(self.intercepts), taxonomy)
 
     def to_dict(self) -> dict[str, Any]:
         """As the manifest keeps it."""

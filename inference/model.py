@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-_SMALLEST = 1e-12  # keeps a certain model's log-odds finite
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,6 +14,8 @@ if TYPE_CHECKING:
     from inference.article import Paragraph
     from inference.explanation import Explanation
     from inference.taxonomy import Taxonomy
+
+_SMALLEST = 1e-12
 
 
 class ParagraphModel(Protocol):
@@ -63,17 +63,22 @@ def probabilities(logits: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np
     return result
 
 
+def clipped(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities, of any shape, off 0 and 1: the log-odds of a certain model stay finite."""
+    return np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
+
+
 def log_odds(probabilities: NDArray[np.float64], taxonomy: Taxonomy) -> NDArray[np.float64]:
     """What `probabilities` was made from, shape (n_paragraphs, n_columns).
 
     The columns of an exclusive axis are logarithms less their mean over the axis, so that they sum
     to zero there (the centred log-ratio of Aitchison 1986): logits are known up to a constant.
     """
-    clipped = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
-    result = np.log(clipped)
+    inside = clipped(probabilities)
+    result = np.log(inside)
     for axis, span in taxonomy.spans():
         if not axis.exclusive:
-            result[:, span] -= np.log1p(-clipped[:, span])
+            result[:, span] -= np.log1p(-inside[:, span])
     return centred(result, taxonomy)
 
 

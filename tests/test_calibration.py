@@ -51,6 +51,19 @@ def test_calibration_undoes_overconfidence(made, taxonomy):
         assert abs(brier(mended[:, k], truth) - brier(honest[half:, k], truth)) < 0.003
 
 
+def test_calibration_is_platts_of_a_label_and_guos_of_an_exclusive_axis(made, taxonomy):
+    probabilities = made[1].copy()
+    probabilities[0] = [0, 1, 0, 1, 0, 1, 0]
+    slopes, shifts = (0.5, 2.0, 1.0, 3.0, 0.4, 0.4, 0.4), (1.0, -2.0, 0.0, 0.5, 0.0, 0.0, 0.0)
+    found = Calibration(slopes, shifts).apply(probabilities, taxonomy)
+    inside = np.clip(probabilities, 1e-12, 1 - 1e-12)
+    for k in range(4):
+        odds = (inside[:, k] / (1 - inside[:, k])) ** slopes[k] * np.exp(shifts[k])
+        assert np.allclose(found[:, k], odds / (1 + odds), rtol=1e-12, atol=1e-15)
+    powers = inside[:, 4:] ** 0.4
+    assert np.allclose(found[:, 4:], powers / powers.sum(axis=1, keepdims=True), rtol=1e-12)
+
+
 def test_calibration_of_honest_probabilities_changes_nothing(made, taxonomy):
     honest, _, labels = made
     calibration = fit_calibration(honest, labels, taxonomy)

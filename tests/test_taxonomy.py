@@ -6,6 +6,7 @@ import pytest
 
 from inference import InputError, Taxonomy
 from inference.records import article_records, explained_record, flat
+from training.commands.options import taxonomy_of
 
 GOOD = """
 [[axis]]
@@ -29,6 +30,11 @@ def test_the_shipped_taxonomy(taxonomy):
 
 def test_the_shipped_model_carries_the_shipped_taxonomy(scorer, taxonomy):
     assert scorer.taxonomy == taxonomy
+
+
+def test_commands_take_the_shipped_taxonomy_without_opening_its_model(taxonomy, monkeypatch):
+    monkeypatch.setattr("inference.linear.LinearModel.__init__", None)
+    assert taxonomy_of(None) == taxonomy
 
 
 def test_a_taxonomy_survives_the_manifest(taxonomy):

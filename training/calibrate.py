@@ -10,12 +10,12 @@ from scipy.optimize import minimize, minimize_scalar
 
 from inference.calibration import Calibration
 from inference.decision import DecisionRule
+from inference.model import log_odds
 from inference.taxonomy import Taxonomy
 from training.corpus import LabelledCorpus
 from training.metrics import f1_of_counts
 from training.predictions import Predictions
 
-_SMALLEST = 1e-12
 _SLOPES = (0.05, 20.0)
 _THRESHOLDS = np.arange(0.05, 0.96, 0.01)
 _DRAWS = 200
@@ -67,17 +67,16 @@ def fit_calibration(
     labels : bool (n_paragraphs, n_columns)
     """
     slopes, intercepts = np.ones(taxonomy.n_columns), np.zeros(taxonomy.n_columns)
-    clipped = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
+    logits = log_odds(probabilities, taxonomy)
     for axis, span in taxonomy.spans():
         if axis.exclusive:
             if _differ(labels[:, span]):
-                slopes[span] = _inverse_temperature(np.log(clipped[:, span]), labels[:, span])
+                slopes[span] = _inverse_temperature(logits[:, span], labels[:, span])
         else:
             for column in range(span.start, span.stop):
                 if not _differ(labels[:, column]):
                     continue
-                logit = np.log(clipped[:, column] / (1 - clipped[:, column]))
-                slopes[column], intercepts[column] = _platt(logit, labels[:, column])
+                slopes[column], intercepts[column] = _platt(logits[:, column], labels[:, column])
     return Calibration(tuple(slopes.tolist()), tuple(intercepts.tolist()))
 
 
@@ -142,7 +141,7 @@ def _platt(logit: NDArray[np.float64], label: NDArray[np.bool_]) -> tuple[float,
     return float(found.x[0]), float(found.x[1])
 
 
-def _inverse_temperature(logs: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
+def _inverse_temperature(logits: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
     """Guo et al. (2017), section 4.2, with Platt's smoothed targets for as many labels as are.
 
     Without them a few paragraphs that are all right would make the model certain of everything.
@@ -151,7 +150,7 @@ def _inverse_temperature(logs: NDArray[np.float64], labels: NDArray[np.bool_]) -
     target = (n_own * labels + 1) / (n_own + labels.shape[1])
 
     def loss(log_slope: float) -> float:
-        z = np.exp(log_slope) * logs
+        z = np.exp(log_slope) * logits
         z -= z.max(axis=1, keepdims=True)
         return float((np.log(np.exp(z).sum(axis=1)) - (target * z).sum(axis=1)).mean())
 

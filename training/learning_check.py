@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inference.errors import InputError
+from inference.model import clipped
 from training.calibrate import fit_calibration
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def cross_entropy(found: NDArray[np.float64], label: NDArray[np.bool_], axis: Ax
     differ = (label != label[0]).any(axis=0)
     if not differ.any():
         return 0.0
-    clipped = np.clip(found, 1e-12, 1 - 1e-12)
+    inside = clipped(found)
     if axis.exclusive:
-        return float(-np.log(clipped[label]).mean())
-    return float(-np.log(np.where(label, clipped, 1 - clipped)[:, differ]).mean())
+        return float(-np.log(inside[label]).mean())
+    return float(-np.log(np.where(label, inside, 1 - inside)[:, differ]).mean())

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline, make_union
 
+from inference.decision import DecisionRule
 from inference.scorer import load
 from training.corpus import LabelledCorpus
 from training.metrics import macro_f1
@@ -128,12 +129,8 @@ def _fasttext(train: LabelledCorpus) -> Predict:
 
 def _macro_f1(predict: Predict, test: LabelledCorpus) -> tuple[float, float, float]:
     """Of topic, of tone, and of all labels of both."""
-    probabilities = predict(test.texts)
-    applies = probabilities >= 0.5
-    for axis, span in test.taxonomy.spans():
-        if axis.exclusive:
-            best = probabilities[:, span].argmax(axis=1)
-            applies[:, span] = np.arange(len(axis.labels)) == best[:, None]
+    rule = DecisionRule((0.5,) * test.taxonomy.n_columns)
+    applies, _ = rule.decide(predict(test.texts), test.taxonomy)
     scores = macro_f1(applies, test.labels, test.taxonomy)
     whole = sum(scores[axis.name] * len(axis.labels) for axis in test.taxonomy.axes)
     return scores["topic"], scores["tone"], whole / test.taxonomy.n_columns

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from inference.artefact import DEFAULT_MODEL, StoredModel, read_model
+from inference.artefact import DEFAULT_MODEL, StoredModel, read_model, read_taxonomy
 from inference.model_kind import Backend
-from inference.scorer import load
 from inference.taxonomy import Taxonomy
 
 PATH = click.Path(path_type=Path)
@@ -28,7 +27,7 @@ format_option = click.option(
 
 def taxonomy_of(path: Path | None) -> Taxonomy:
     """The taxonomy of a TOML file; None means that of the shipped model."""
-    return Taxonomy.read(path) if path else load().taxonomy
+    return Taxonomy.read(path) if path else read_taxonomy(DEFAULT_MODEL)
 
 
 def stored_model(path: Path, backend: Backend = Backend()) -> StoredModel:
