@@ -69,18 +69,12 @@ class _Span:
         return self.tail.rstrip("*_ ").endswith(":")
 
 
-def segment(text: str) -> tuple[Paragraph, ...]:
-    """Cut plain text into its units.
+def cut(text: str, title: str = "") -> tuple[str, tuple[Paragraph, ...]]:
+    """Cut plain text into its title, which is no paragraph's `heading`, and its units.
 
     One paragraph a line, or blank lines between hard-wrapped ones: decided for each text. A list
     is one unit with the sentence that introduces it; titles, headings, bylines, captions, links
-    and notes are none. A text that is nothing but short lines is body. Empty text gives ().
-    """
-    return cut(text)[1]
-
-
-def cut(text: str, title: str = "") -> tuple[str, tuple[Paragraph, ...]]:
-    """Give a text's title, which is no paragraph's `heading`, and its units.
+    and notes are none. A text that is nothing but short lines is body. Empty text gives "" and ().
 
     Where another `title` is known, it stays, and the text may open on a section's heading.
     """

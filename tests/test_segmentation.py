@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference import segmentation
-from inference.article import Article
-from inference.segmentation import segment
+from inference.article import Article, Paragraph
 
 TITLE = "Brest : les chasseurs de mines passent la main aux drones"
 
@@ -56,6 +55,10 @@ PASTES = {
     "old Mac line ends": "\r".join(BLOCKS),
     "Unicode line ends": "\u2028".join(BLOCKS).replace("\n", "\u2028"),
 }
+
+
+def segment(text: str) -> tuple[Paragraph, ...]:
+    return segmentation.cut(text)[1]
 
 
 def flat(text: str) -> str:

@@ -39,7 +39,6 @@ def cross_fit(
     archive: ScoredArchive,
     texts: Iterable[str],
     sample: LabelledSample,
-    seed: int = 0,
 ) -> ScoredArchive:
     """The archive with cross-fitted probabilities, uncalibrated; its decisions stay as they are.
 
@@ -53,7 +52,7 @@ def cross_fit(
     """
     rows = archive.rows_of(sample.ids)
     corpus = _corpus(archive, sample, rows)
-    models, folds = _models(corpus, seed)
+    models, folds = _models(corpus)
     # The fold of each article of the archive; -1 for those without a label.
     fold_of = np.full(archive.n_articles, -1)
     fold_of[archive.article[rows]] = folds
@@ -105,10 +104,10 @@ def _corpus(
     return LabelledCorpus(sample.taxonomy, table, sample.labels)
 
 
-def _models(corpus: LabelledCorpus, seed: int) -> tuple[list[LinearModel], NDArray[np.int64]]:
+def _models(corpus: LabelledCorpus) -> tuple[list[LinearModel], NDArray[np.int64]]:
     """A model a fold, fitted on the others, and the fold of each row."""
     n_folds = min(N_FOLDS, len(set(corpus.article_ids)))
-    folds = article_folds(corpus, n_folds, seed)
+    folds = article_folds(corpus, n_folds, seed=0)
     counted = Counted.of(corpus)
     models = []
     for fold in range(n_folds):

@@ -14,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from inference.model import probabilities
 from inference.taxonomy import Taxonomy
 
+_SMOOTHING = 1.0  # of Wang and Manning: added to each column's weight in and outside a label
+
 
 class NaiveBayesLogisticRegression(BaseEstimator):
     """Each column is multiplied by how much more often it stands with a label than without.
@@ -31,7 +33,6 @@ class NaiveBayesLogisticRegression(BaseEstimator):
     ----------
     taxonomy : the labels; columns of `y` and of `predict_proba` in its order.
     C : inverse strength of the L2 penalty of each regression.
-    smoothing : added to each column's weight in and outside a label.
 
     Attributes
     ----------
@@ -40,10 +41,9 @@ class NaiveBayesLogisticRegression(BaseEstimator):
     intercept_ : float64 (n_columns,)
     """
 
-    def __init__(self, taxonomy: Taxonomy, *, C: float = 10.0, smoothing: float = 1.0) -> None:
+    def __init__(self, taxonomy: Taxonomy, *, C: float = 10.0) -> None:
         self.taxonomy = taxonomy
         self.C = C
-        self.smoothing = smoothing
 
     def fit(
         self,
@@ -65,8 +65,8 @@ class NaiveBayesLogisticRegression(BaseEstimator):
         self.intercept_ = np.empty(y.shape[1])
         for k in range(y.shape[1]):
             share = y[:, k].astype(np.float64)
-            with_label = self.smoothing + _column_sums(X, weight * share)
-            without = self.smoothing + _column_sums(X, weight * (1 - share))
+            with_label = _SMOOTHING + _column_sums(X, weight * share)
+            without = _SMOOTHING + _column_sums(X, weight * (1 - share))
             ratio = np.log(with_label / with_label.sum()) - np.log(without / without.sum())
             row, side, part = _sides(share)
             # Dual coordinate descent: fewer texts than columns. The seed orders the texts.

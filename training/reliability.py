@@ -71,19 +71,8 @@ def reliability(
     )
 
 
-def equal_mass_bins(probability: NDArray[np.float64], n_bins: int = _BINS) -> NDArray[np.int64]:
+def equal_mass_bins(probability: NDArray[np.float64]) -> NDArray[np.int64]:
     """The bin of each paragraph, (n_paragraphs,), 0 the lowest; equal probabilities share one."""
     rising = np.sort(probability)
-    ends = np.unique([rising[-(-len(rising) * k // n_bins) - 1] for k in range(1, n_bins + 1)])
+    ends = np.unique([rising[-(-len(rising) * k // _BINS) - 1] for k in range(1, _BINS + 1)])
     return np.searchsorted(ends, probability).astype(np.int64)
-
-
-def brier(probability: NDArray[np.float64], label: NDArray[np.bool_]) -> float:
-    """Mean squared difference between probability and label (Brier 1950), 0 is perfect."""
-    return float(np.mean((probability - label) ** 2))
-
-
-def calibration_error(probability: NDArray[np.float64], label: NDArray[np.bool_]) -> float:
-    """Expected calibration error over bins of equal mass, as it is in the sample: not debiased."""
-    bins = equal_mass_bins(probability)
-    return float(np.abs(np.bincount(bins, probability - label)).sum() / len(bins))
