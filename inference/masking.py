@@ -25,7 +25,8 @@ def _hashes(words: str) -> NDArray[np.uint64]:
 
 
 _ARTICLES = _hashes("le la les l")
-# Hashes of words are mixed, so no word has one of these.
+# Hashes of words are mixed, so no word has one of these. Their high bits are 0, and so
+# `features.word_columns` gives all of them the first column.
 _STATE = np.uint64(0x57A7E5)
 _PREPOSITIONS = (
     (_hashes("de du des d"), np.uint64(0x57A7E6)),
@@ -40,8 +41,10 @@ _PREPOSITIONS = (
 def mask_states(tokens: Tokens, names: PhraseMatcher) -> Tokens:
     """Replace every state's name, with its article, by one word, and level what stands before it.
 
-    « au », « aux », « en » and « à » become one word there, « de », « du », « des » and « d' »
-    another, « que » and « qu' » a third; the new words have no letters.
+    « au », « aux », « en » and « à » have one hash there, « de », « du », « des » and « d' »
+    another, « que » and « qu' » a third, so with « lorsque » and « puisque »; none has letters.
+    By themselves all these and the state are the same word to the linear model, one column; the
+    pairs that they stand in differ.
     """
     matches = names.find(tokens)
     if not len(matches.first):

@@ -3,6 +3,7 @@
 import io
 import re
 import threading
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -15,6 +16,7 @@ from inference.article import Paragraph
 from inference.linear import LinearModel
 from inference.tokens import tokenize
 from training.naive_bayes_logistic import NaiveBayesLogisticRegression
+from training.recipe import untracked
 from training.vectorizer import HashedNgramVectorizer, OccurrenceTfidf
 
 ODD = ["", "…", "a", "mot " * 3_000, "ÇÀ ET LÀ", "Привет мир", "中国", "\ud800 seul", "le la les"]
@@ -159,3 +161,12 @@ def test_a_column_that_marks_a_label_gets_a_positive_ratio(taxonomy):
     assert (fitted.ratios_[0, row.indices] > 0).all()
     assert (fitted.ratios_[1, row.indices] < 0).all()
     assert fitted.predict_proba(row)[0].argmax() == 0
+
+
+def test_the_folds_that_are_told_are_those_that_run(small_corpus, quick):
+    """Three articles give three folds, however many are asked for."""
+    three = (np.arange(len(small_corpus)) % 3).astype(str)
+    few = replace(small_corpus, table=small_corpus.table.assign(article_id=three))
+    said = []
+    replace(quick, n_folds=5).learn(few, said.append, untracked)
+    assert said[0] == "cross-validating 1 settings in 3 folds by article"

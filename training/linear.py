@@ -36,7 +36,7 @@ class LinearRecipe:
     C : inverse strengths of the regressions' penalty.
     passage_weights : weights of a passage beside a paragraph's 1.
     min_documents : training texts in which a column of words, of letters, of classes must stand.
-    n_folds : of the cross-validation by article.
+    n_folds : of the cross-validation by article; fewer where there are fewer articles.
     n_jobs : processes; -1 for one a core. It changes no result.
 
     The rest is as in `training.recipe.Recipe`.
@@ -85,7 +85,8 @@ class LinearRecipe:
         folds = self.folds(train)
         weights = self.passage_weights if train.table["passage"].any() else (1.0,)
         settings = list(itertools.product(self.C, weights))
-        report(f"cross-validating {len(settings)} settings in {self.n_folds} folds by article")
+        n_folds = int(folds.max()) + 1
+        report(f"cross-validating {len(settings)} settings in {n_folds} folds by article")
         counted = Counted.of(train)
         out_of_fold = cross_validate(counted, train, folds, settings, self, track)
 

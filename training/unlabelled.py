@@ -20,7 +20,7 @@ class UnlabelledTexts:
 
     paragraphs : in the archive's order.
     n_read : paragraphs in the archive.
-    n_repeated : without a word, or equal to one read before.
+    n_repeated : blank, or equal but for white space to one read before.
     n_not_drawn : beyond the limit.
     n_near_labelled : of those drawn, nearly the same as a labelled text.
     """
