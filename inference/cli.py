@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TextIO
 
 import click
 
@@ -15,7 +15,7 @@ from inference.article import Article
 from inference.destination import destination
 from inference.errors import InputError
 from inference.highlighting import write_highlighted
-from inference.inputs import check_output, read_articles
+from inference.inputs import check_not_read, read_articles
 from inference.language import language_checked
 from inference.readers import is_folder
 from inference.records import Record, article_records, explained_record, paragraph_records
@@ -94,7 +94,7 @@ def score(
     standard input. Other columns travel through to the output.
     """
     if output:
-        check_output(output, inputs)
+        check_not_read(output, inputs)
     scorer = load(model, runtime=runtime, device=device)
     if min_confidence:
         scorer = scorer.abstaining_below(min_confidence)
@@ -105,7 +105,7 @@ def score(
         for path in inputs
         if str(path) != "-"
     )
-    if many and _is_terminal(sys.stderr) and (output or not _is_terminal(sys.stdout)):
+    if many and sys.stderr and sys.stderr.isatty() and (output or not sys.stdout.isatty()):
         articles = _counted(articles)
     if unit == "paragraph":
         articles = _together(articles)
@@ -149,7 +149,7 @@ def explain(
     articles = language_checked(read_articles((path,), "article"))
     records = _explained(scorer, articles, number)
     with destination(None) as file:
-        if (format_ or ("text" if _is_terminal(sys.stdout) else "jsonl")) == "jsonl":
+        if (format_ or ("text" if sys.stdout.isatty() else "jsonl")) == "jsonl":
             write_jsonl(records, file, scorer.taxonomy)
         else:
             write_highlighted(records, file, scorer.taxonomy)
@@ -162,10 +162,14 @@ def main() -> None:
 
 def run(command: click.Command, name: str) -> None:
     """Run a command line application of this project with its way of ending."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as after Ctrl-C
     try:
+        if sys.stdout is None:
+            msg = "standard output: is closed; expected a place for results; run again without >&-"
+            raise InputError(msg)
         command(prog_name=name)
     except InputError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        click.echo(f"{name}: {error}", err=True)
         sys.exit(2)
     except BrokenPipeError:  # the reader (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -218,13 +222,9 @@ def _counted(articles: Iterable[Article]) -> Iterator[Article]:
             yield article
 
 
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()  # None: it was closed before the start
-
-
 def _format_for(output: Path | None) -> str:
     if output is None:
-        return "table" if _is_terminal(sys.stdout) else "jsonl"
+        return "table" if sys.stdout.isatty() else "jsonl"
     suffix = output.suffix.lower().removeprefix(".")
     if suffix in ("jsonl", "csv", "parquet"):
         return suffix

@@ -18,9 +18,6 @@ from inference.errors import InputError
 def destination(output: Path | None) -> Iterator[IO[bytes]]:
     """Standard output, or a file that appears whole when all is written."""
     if output is None:
-        if sys.stdout is None:
-            msg = "standard output: is closed; expected a place for results; run again without >&-"
-            raise InputError(msg)
         try:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
@@ -56,3 +53,14 @@ def destination(output: Path | None) -> Iterator[IO[bytes]]:
     except OSError as error:
         msg = f"{output}: cannot be written ({error.strerror or error}); nothing was changed"
         raise InputError(msg) from error
+
+
+def check_new(*paths: Path) -> None:
+    """Raise InputError where a file to be filled in exists already: it may hold labels."""
+    for path in paths:
+        if path.exists():
+            msg = (
+                f"{path}: exists already and may hold somebody's labels; expected a new name; "
+                "move it away or write elsewhere"
+            )
+            raise InputError(msg)

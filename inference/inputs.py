@@ -51,7 +51,7 @@ def read_articles(inputs: Iterable[Path], unit: str) -> Iterator[Article]:
                 yield article
 
 
-def check_output(output: Path, inputs: Iterable[Path]) -> None:
+def check_not_read(output: Path, inputs: Iterable[Path]) -> None:
     """Raise InputError where the output is a file that is read: its results would replace it."""
     try:
         there = output.stat()

@@ -266,6 +266,25 @@ def test_what_is_found_and_cannot_be_printed_ends_with_one_clear_line(findings):
             assert last.startswith(f"posture-train: {message}") and b"Traceback" not in done.stderr
 
 
+def test_a_command_that_is_told_to_stop_cleans_up(tmp_path):
+    """By SIGTERM, as a scheduler does it."""
+    code = (
+        "import click, os, signal, sys, time\n"
+        "from inference.cli import run\n"
+        "@click.command()\n"
+        "def command():\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(60)\n"
+        "    finally:\n"
+        "        print('cleaned up')\n"
+        "run(command, 'posture')\n"
+    )
+    done = subprocess.run([BIN / "python", "-c", code], capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == b"cleaned up\n" and done.stderr.strip() == b"Aborted!"
+
+
 def test_standard_output_that_is_closed_is_refused():
     done = subprocess.run(
         f"'{BIN / 'posture'}' score '{ARTICLES / 'conseil.md'}' >&-",

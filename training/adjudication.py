@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from inference.destination import destination
+from inference.destination import check_new, destination
 from inference.errors import InputError
 from inference.tables import TABLE_SUFFIXES, Row, read_rows
 from inference.taxonomy import Axis, Taxonomy
 from training.audit import Audit, given_codes
 from training.corpus import LabelledCorpus
-from training.label_cells import axis_labels, bad_rows, cell_text, check_new
+from training.label_cells import axis_labels, bad_rows, cell_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from typing import Any
 
 import click
 
 from inference import __version__
 from inference.cli import run
-from inference.errors import InputError
 
 # Each is a file in `training/commands`, in the order in which they are used.
 COMMANDS = (
@@ -40,13 +37,6 @@ class _Commands(click.Group):
             return None
         found: click.Command = import_module(f"training.commands.{cmd_name}").command
         return found
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command, unless there is nowhere to print what it finds."""
-        if sys.stdout is None:
-            msg = "standard output: is closed (>&-); expected a terminal, a file or a pipe; open it"
-            raise InputError(msg)
-        return super().invoke(ctx)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,9 +1,8 @@
-"""Labels as they stand in a table's cells; what is said of wrong rows, and of files in the way."""
+"""Labels as they stand in a table's cells, and what is said of the rows that are wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from inference.errors import InputError
@@ -20,17 +19,6 @@ def bad_rows(where: str, problems: Sequence[str]) -> InputError:
     return InputError(
         f"{where}: {len(problems)} problem(s): " + "; ".join(problems[:_SHOWN_PROBLEMS]) + more
     )
-
-
-def check_new(*paths: Path) -> None:
-    """Raise InputError where a file to be filled in exists already: it may hold labels."""
-    for path in paths:
-        if path.exists():
-            msg = (
-                f"{path}: exists already and may hold somebody's labels; expected a new name; "
-                "move it away or write elsewhere"
-            )
-            raise InputError(msg)
 
 
 def cell_text(value: object) -> str:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from inference.destination import destination
+from inference.destination import check_new, destination
 from inference.errors import InputError
 from inference.tables import Row, read_rows
 from inference.taxonomy import Axis, Taxonomy
 from training.archive import ScoredArchive
 from training.archive_files import is_paragraph
-from training.label_cells import cell_text, check_new
+from training.label_cells import cell_text
 from training.palette import label_colours
 from training.sample import Sample
 

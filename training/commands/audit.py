@@ -10,6 +10,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from inference.destination import check_new
 from inference.errors import InputError
 from inference.taxonomy import Taxonomy
 from training.adjudication import apply_verdicts, write_suspects
@@ -23,7 +24,6 @@ from training.commands.options import (
 )
 from training.commands.terminal import progress, say, standard_output
 from training.corpus import LabelledCorpus
-from training.label_cells import check_new
 
 
 @click.command("audit")

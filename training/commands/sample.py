@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from inference.destination import check_new
 from training.archive import ScoredArchive
 from training.commands.options import PATH, taxonomy_of, taxonomy_option
 from training.commands.terminal import progress, say
-from training.label_cells import check_new
 from training.sample import DESIGNS, draw_sample
 from training.sample_files import FORMATS, companions, format_for, read_tasks, write_sample
 
