@@ -199,7 +199,7 @@ def _without_comments(source: str) -> str:
 
 
 def _without_inline_markup(block: str) -> str:
-    if _BOLD_LINE.match(block):  # the mark of a heading, which `segment` reads
+    if _BOLD_LINE.match(block):  # the mark of a heading, which `segmentation` reads
         return block
     mark = _BLOCK_START.match(block)
     start = mark.end() if mark else 0

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _BATCH_ROWS = 10_000
 _LEGEND = (
-    "sure: probability of the decision (of topics: of the least sure of them). expected: mean "
-    "probability. strongest: the paragraph with the largest probability."
+    "sure: probability of the decision (of the least sure one where any number of labels may "
+    "apply). expected: mean probability. strongest: the paragraph with the largest probability."
 )
 _WIDEST_LABEL = 16  # characters; a longer code wraps
 
