@@ -395,7 +395,7 @@ HEADER = "id,draw,text,topics,tone,inclusion_probability\n"
         ),
         (
             HEADER + "a,1,x,,neutral,0.1\nb,1,x,,,0.1\nc,inf,x,,,0.1\nd,,x,,neutral,0.1\n",
-            "3 bad row.s.: .*line 3: draw = '1'; expected a whole .* each once; .*'inf'.*''",
+            "3 problem.s.: .*line 3: draw = '1'; expected a whole .* each once; .*'inf'.*''",
         ),
         (
             HEADER.replace("draw", "place") + "a,1,x,,neutral,0.1\nb,2,x,,,0.1\n",
@@ -538,6 +538,40 @@ def test_names_and_events_are_plain_text_and_no_formulas(grouped, tmp_path):
     *_, key = figure.axes
     (notes,) = key.texts
     assert all(label in notes.get_text() for label in labels) and not notes.get_parse_math()
+
+
+@pytest.mark.parametrize(
+    ("cells", "n_labelled"),
+    [(["arms", "-", ""], 2), ([["arms"], [], None], 2), (["-", "-", "-"], 3)],
+)
+def test_without_an_exclusive_axis_an_empty_row_is_not_labelled_yet(cells, n_labelled):
+    """It would count as « none applies », and whoever stops early would find too few labels."""
+    rows = [
+        {"id": str(i), "draw": i + 1, "topics": cell, "inclusion_probability": 0.1}
+        for i, cell in enumerate(cells)
+    ]
+    sample = LabelledSample.of_frame(pd.DataFrame(rows), taxonomy_of("arms", "talks"))
+    assert len(sample) == n_labelled and sample.n_drawn == 3
+    assert sample.labels.sum() == sum(cell in ("arms", ["arms"]) for cell in cells)
+    assert np.allclose(sample.inclusion_probability, 0.1 * n_labelled / 3)
+
+
+def test_tasks_that_nobody_has_judged_are_not_labelled_where_no_axis_is_exclusive(tmp_path):
+    tasks = [
+        {
+            "id": i,
+            "data": {"id": str(i), "text": f"Texte {i}.", "draw": i, "inclusion_probability": 0.1},
+            "annotations": [{"result": [], "completed_by": 1}] if i < 3 else [],
+        }
+        for i in range(1, 5)
+    ]
+    choice = {"from_name": "topic", "type": "choices", "value": {"choices": ["arms"]}}
+    tasks[0]["annotations"][0]["result"] = [choice]
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(tasks))
+    sample = LabelledSample.read(path, taxonomy_of("arms", "talks"))
+    assert sample.ids == ("1", "2") and sample.n_drawn == 4
+    assert sample.labels[:, 0].tolist() == [True, False]
 
 
 def test_figures_that_cannot_be_drawn_are_refused(files, grouped, tmp_path):

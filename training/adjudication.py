@@ -24,8 +24,6 @@ from training.label_cells import axis_labels, bad_rows, cell_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NOTHING = "-"  # in a cell of new labels: none applies; an empty cell leaves the labels as they are
-
 _BOM = b"\xef\xbb\xbf"
 _SPELLINGS = (("0", "1"), ("0.0", "1.0"), ("false", "true"), ("False", "True"), ("FALSE", "TRUE"))
 _SPELLING_OF = {cell: pair for pair in _SPELLINGS for cell in pair}
@@ -198,7 +196,6 @@ def _new_codes(row: Row, taxonomy: Taxonomy) -> tuple[Codes, list[str]]:
         for axis in taxonomy.axes
         if (cell := cell_text(row.values[f"new_{axis.field}"]).strip())
     }
-    filled = {field: "" if cell == NOTHING else cell for field, cell in filled.items()}
     codes, wrong = _cells(taxonomy, filled)
     return codes, [f"new_{problem}" for problem in wrong]
 

@@ -104,7 +104,7 @@ def read_export(path: Path, taxonomy: Taxonomy) -> Export:
             raise InputError(msg)
     rows = _rows(answers, taxonomy, str(path))
     judged = {row.values["id"] for row in rows}
-    nothing: dict[str, Any] = {axis.field: [] for axis in taxonomy.axes}
+    nothing = {axis.field: None for axis in taxonomy.axes}  # unlike [], which is an answer
     unlabelled = {
         unit: Row(one.where, {**_described(one.given), **nothing})
         for one in passed_over

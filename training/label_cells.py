@@ -9,6 +9,7 @@ from inference.errors import InputError
 from inference.taxonomy import Axis
 
 _SHOWN_PROBLEMS = 20
+_NOTHING = "-"
 _TRUE, _FALSE = {"1", "true", "1.0"}, {"0", "false", "0.0", ""}
 
 
@@ -40,7 +41,8 @@ def other_text(unit: str, values: Mapping[str, Any], text_of: dict[str, str]) ->
 def axis_labels(axis: Axis, values: Mapping[str, Any]) -> tuple[list[bool], list[str]]:
     """Which of the axis's labels a row gives, in column order, and what is wrong with its cells.
 
-    The cell is the axis's field (`a|b`, or a list), or else one 0/1 column for each label.
+    The cell is the axis's field (`a|b`, a list, or `-` where none applies), or else one 0/1 column
+    for each label.
     """
     if axis.field in values:
         cell = values[axis.field]
@@ -49,6 +51,7 @@ def axis_labels(axis: Axis, values: Mapping[str, Any]) -> tuple[list[bool], list
             if isinstance(cell, list)
             else [code.strip() for code in cell_text(cell).split("|") if code.strip()]
         )
+        given = [] if given == [_NOTHING] else given
     elif missing := [code for code in axis.codes if code not in values]:
         return [False] * len(axis.codes), [
             f"{axis.field} is missing, and so is the 0/1 column {missing[0]}; expected either"

@@ -87,8 +87,10 @@ class LabelledSample:
     def of_rows(cls, rows: Iterable[Row], taxonomy: Taxonomy, where: str) -> Self:
         """Validate rows of id, inclusion_probability, the labels, and optionally draw.
 
-        A row without any label is not labelled yet. Such rows may stand at the end of the order in
-        which they were drawn, which is random: what is labelled is then still a random sample.
+        A row without any label is not labelled yet; where no axis is exclusive, `-` (or 0 in the
+        labels' own columns, or an empty list) says that none applies. Rows not labelled yet may
+        stand at the end of the order in which they were drawn, which is random: what is labelled
+        is then still a random sample.
 
         Raises InputError for gaps in that order, whether a row there has no label or was taken
         out, for a row that is wrong (all are named), and for a sample without inclusion
@@ -163,11 +165,13 @@ def _check_columns(row: Row, taxonomy: Taxonomy) -> None:
 
 
 def _is_labelled(row: Row, taxonomy: Taxonomy) -> bool:
-    """Whether any axis has a label; where no axis needs one, an empty row says "none"."""
-    if not any(axis.exclusive for axis in taxonomy.axes):
-        return True
+    """Whether any axis has a label; where none needs one, `-`, 0 or an empty list says "none"."""
+    needed = any(axis.exclusive for axis in taxonomy.axes)
     cells = (row.values.get(name) for axis in taxonomy.axes for name in (axis.field, *axis.codes))
-    return any(cell if isinstance(cell, list) else cell_text(cell).strip() for cell in cells)
+    return any(
+        (cell or not needed) if isinstance(cell, list) else cell_text(cell).strip()
+        for cell in cells
+    )
 
 
 def _chance(cell: str) -> tuple[float, list[str]]:
@@ -188,7 +192,7 @@ def _check_order(draws: Sequence[_Draw], where: str) -> None:
             msg = (
                 f"{where}: {len(without)} of {len(draws)} rows have no label (the first: "
                 f"{without[0]}), and no column draw says whether they were the last to be drawn; "
-                "what is skipped is seldom like the rest; label them"
+                "what is skipped is seldom like the rest; label them (- where none applies)"
             )
             raise InputError(msg)
         return
@@ -207,8 +211,8 @@ def _check_order(draws: Sequence[_Draw], where: str) -> None:
         place = row_of[gap].where if gap in row_of else "its row is not there"
         msg = (
             f"{where}: {n_missing} of the draws 1 to {last} have no label (the first: draw {gap}, "
-            f"{place}); what is skipped is seldom like the rest; label them all, "
-            "with the rows that were taken out, or label in the order of the column draw and "
-            "stop early"
+            f"{place}); what is skipped is seldom like the rest; label them all "
+            "(- where none applies), with the rows that were taken out, or label in the order of "
+            "the column draw and stop early"
         )
         raise InputError(msg)

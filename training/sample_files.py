@@ -130,7 +130,8 @@ def codebook(taxonomy: Taxonomy) -> str:
     """What each label means, as a page of Markdown."""
     lines = ["# What each label means", ""]
     for axis in taxonomy.axes:
-        lines += [f"## {axis.field}: {_rule(axis)}", ""]
+        none = "" if axis.exclusive else " (`-` in a table)"
+        lines += [f"## {axis.field}: {_rule(axis)}{none}", ""]
         lines += [f"- `{x.code}` ({_names(x.en, x.fr)}): {x.definition}" for x in axis.labels]
         lines.append("")
     return "\n".join(lines)
