@@ -10,6 +10,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from inference.calibration import Calibration
+from inference.decision import DecisionRule
 from inference.errors import InputError
 from inference.scorer import Scorer
 from inference.taxonomy import Taxonomy
@@ -254,6 +256,32 @@ def test_figures_are_written_whole_and_the_same_each_time(report, tmp_path):
         write(figures, tmp_path / "file" / "below")
 
 
+def test_every_axis_of_many_has_its_panel_and_its_line(few):
+    names = ("a", "b", "c", "d", "e", "f")
+    axes = [{"name": name, "exclusive": False, "labels": [f"{name}x"]} for name in names]
+    taxonomy = Taxonomy.from_dict({"axis": axes}, "t")
+    labels = few.labels[:, [0, 1, 2, 3, 0, 1]]
+    own = LabelledCorpus(taxonomy, few.table, labels)
+
+    class Halves:
+        def __init__(self):
+            self.taxonomy = taxonomy
+
+        def predict_proba(self, paragraphs):
+            return np.array([[len(p.text) % 10 / 10] * len(names) for p in paragraphs])
+
+    scorer = Scorer(Halves(), Calibration.identity(taxonomy), DecisionRule((0.5,) * len(names)))
+    report = evaluate(scorer, own, perturbed=False)
+    macro = dict.fromkeys(names, Measured(0.5, 0.4, 0.6))
+    figures = draw(report, [Point(n, 10 * n, macro) for n in (10, 20)])
+    for name in ("abstention", "by-theatre"):
+        panels = figures[name].axes
+        assert [ax.get_title("left") for ax in panels] == [name.capitalize() for name in names]
+        assert all(ax.lines for ax in panels), name
+    (curve,) = figures["learning-curve"].axes
+    assert len(curve.containers) == len(names)
+
+
 def test_a_taxonomy_of_ones_own_is_reported(few):
     """One axis of two labels, one of them never there; a model of two lines."""
     taxonomy = Taxonomy.from_dict(
@@ -266,9 +294,6 @@ def test_a_taxonomy_of_ones_own_is_reported(few):
 
         def predict_proba(self, paragraphs):
             return np.array([[len(p.text) % 10 / 10, 0.1] for p in paragraphs])
-
-    from inference.calibration import Calibration
-    from inference.decision import DecisionRule
 
     labels = np.column_stack((few.labels[:, 0], np.zeros(len(few), np.bool_)))
     scorer = Scorer(Coin(), Calibration.identity(taxonomy), DecisionRule((0.5, 0.5)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -221,7 +222,7 @@ def _abstention(report: Report) -> Figure:
     """Share of wrong paragraphs among those decided, against how many are decided."""
     figure, axes = page_figure(3.0, ncols=len(report.model.axes), sharey=True, squeeze=False)
     for ax, colour, (axis, own) in zip(
-        axes[0], AXIS_COLOURS, report.model.axes.items(), strict=False
+        axes[0], cycle(AXIS_COLOURS), report.model.axes.items(), strict=False
     ):
         share = [100 * point.coverage for point in own.abstention.curve]
         risk = [point.risk for point in own.abstention.curve]
@@ -290,7 +291,9 @@ def _by_group(column: str, groups: Mapping[str, GroupScores], axes: Sequence[str
     figure, panels = page_figure(
         0.24 * len(groups) + 1.1, ncols=len(axes), sharey=True, sharex=True, squeeze=False
     )
-    for ax, axis, colour, marker in zip(panels[0], axes, AXIS_COLOURS, MARKERS, strict=False):
+    for ax, axis, colour, marker in zip(
+        panels[0], axes, cycle(AXIS_COLOURS), cycle(MARKERS), strict=False
+    ):
         for y, (_, own) in enumerate(rising):
             one = own.micro_f1[axis]
             ax.errorbar(
@@ -311,7 +314,7 @@ def _by_group(column: str, groups: Mapping[str, GroupScores], axes: Sequence[str
     panels[0][0].set_yticks(range(len(rising)), names)
     panels[0][0].set_ylim(-0.7, len(rising) - 0.3)
     note = (
-        "; open: under five, no interval"
+        "; open: no interval"
         if any(np.isnan(own.micro_f1[axes[0]].low) for own in groups.values())
         else ""
     )
@@ -323,7 +326,7 @@ def _learning_curve(curve: Sequence[Point]) -> Figure:
     figure, ax = page_figure(3.4)
     n = np.array([point.n_articles for point in curve])
     for i, (axis, colour, marker, dash) in enumerate(
-        zip(curve[0].macro_f1, AXIS_COLOURS, MARKERS, DASHES, strict=False)
+        zip(curve[0].macro_f1, cycle(AXIS_COLOURS), cycle(MARKERS), cycle(DASHES), strict=False)
     ):
         figures = [point.macro_f1[axis] for point in curve]
         ax.errorbar(
