@@ -134,8 +134,8 @@ def test_intervals_hold_the_estimate_and_are_wider_by_article(guesses):
 
 def test_a_pair_that_shares_units_of_one_article_has_no_interval():
     """However many articles the others judged; from two on it has one."""
-    rows = [("a", "a", "a"), ("b", "a", "b"), ("a", "b", "b"), ("b", "b", "a")] * 3
-    rows[4:] = [(one, other, None) for one, other, _ in rows[4:]]
+    rows = [("a", "a", "a"), ("b", "a", "a"), ("b", "b", "a"), ("b", "b", "b")]
+    rows += [("a", "b", None), *((one, other, None) for one, other, _ in rows[1:])] * 2
     for articles, is_given in (([0] * 4 + [1] * 4 + [2] * 4, False), ([0, 0, 3, 3] * 3, True)):
         found = report(rows, "ab", articles=[f"article {i}" for i in articles], n_draws=50)
         for pair, whole in (("n0, n1", True), ("n0, n2", is_given), ("n1, n2", is_given)):

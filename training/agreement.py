@@ -195,16 +195,10 @@ def agreement(
     )
 
 
-def _bounds(estimate: float, drawn: Floats, n_articles: int) -> tuple[float, float, int]:
-    """The interval, NaN where there is none, and how many draws are undefined.
-
-    n_articles : those of the units that count; the draws may be from more.
-    """
-    n_undefined = int(np.isnan(drawn).sum())
-    if np.isnan(estimate) or n_articles < 2:
-        return np.nan, np.nan, n_undefined
-    low, high = interval(drawn).ravel().tolist() if n_undefined < len(drawn) else (np.nan,) * 2
-    return low, high, n_undefined
+def _bounds(drawn: Floats) -> tuple[float, float, int]:
+    """The interval of draws (n_draws,), and how many of them are undefined."""
+    low, high = interval(drawn).tolist()
+    return low, high, int(np.isnan(drawn).sum())
 
 
 # Krippendorff's alpha.
@@ -223,8 +217,7 @@ def _agreement(
     equal = (counts * (counts - 1)).sum(axis=1) / others
     terms = np.column_stack((apart, counts))
     alpha, observed = float(_alpha(terms.sum(axis=0), distance)), equal.sum() / counts.sum()
-    drawn = _alpha(bootstrap.sums(terms), distance)
-    low, high, n_undefined = _bounds(alpha, drawn, bootstrap.n_articles)
+    low, high, n_undefined = _bounds(_alpha(bootstrap.sums(terms), distance))
     return Agreement(alpha, low, high, float(observed), n_undefined)
 
 
@@ -267,13 +260,11 @@ def _kappas(
     row_of : (n_units, n_annotators), -1 where there is none; a unit without any does not count.
     """
     given = row_of >= 0
-    counts = given.any(axis=1)
-    n_articles = len(np.unique(bootstrap.article[counts]))
 
     def kappa(one_hot: NDArray[np.bool_]) -> Kappa:
         terms = terms_of((one_hot[row_of] & given[..., None]).astype(np.float64))
         estimate = float(kappa_of(terms.sum(axis=0)))
-        return Kappa(estimate, *_bounds(estimate, kappa_of(bootstrap.sums(terms)), n_articles))
+        return Kappa(estimate, *_bounds(kappa_of(bootstrap.sums(terms))))
 
     labels: dict[str, dict[str, Kappa]] = {}
     axes: dict[str, Kappa] = {}
@@ -285,7 +276,7 @@ def _kappas(
         }
         if axis.exclusive:
             axes[axis.name] = kappa(own)
-    return Kappas(int(counts.sum()), labels, axes)
+    return Kappas(int(given.any(axis=1).sum()), labels, axes)
 
 
 def _cohen_terms(one_hot: Floats) -> Floats:

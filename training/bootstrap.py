@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 INTERVAL = (2.5, 97.5)  # percentiles: 95 %
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +60,5 @@ def interval(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
     defined = ~np.isnan(drawn).all(axis=0)
     bounds = np.full((2, *drawn.shape[1:]), np.nan)
     bounds[:, defined] = np.nanpercentile(drawn[:, defined], INTERVAL, axis=0)
-    bounds[:, bounds[0] == bounds[1]] = np.nan
+    bounds[:, np.isclose(bounds[0], bounds[1], rtol=0, atol=_ROUNDING)] = np.nan
     return bounds
