@@ -232,7 +232,7 @@ def _annotators_section(found: AgainstOthers) -> Section:
     axes = list(found.pooled.macro_f1)
     return Section(
         "Annotators: each against the majority of the others, macro-F1",
-        "How far people agree, by the measure of a model. It is no limit: what a model is measured "
+        "How far they agree, by the measure of a model. It is no limit: what a model is measured "
         "on, several annotators made together. An annotator who judged only disputed paragraphs "
         "scores low for that reason. n: judgements.",
         ("", *axes, "n"),
