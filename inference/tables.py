@@ -190,11 +190,15 @@ def _json_object(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {name: value for name, (_, value) in zip(names, pairs, strict=True)}
 
 
+def separator_of(header: str) -> str:
+    """What parts the cells of a CSV: Excel in French writes semicolons, and the header shows it."""
+    return max(",;\t", key=_QUOTED.sub("", header).count)
+
+
 def _csv_rows(file: IO[bytes], where: str, head: Sequence[bytes]) -> Iterator[Row]:
     text = _csv_text(file, where, head)
     first = text.readline()
-    # Excel in French writes semicolons; the header, without texts, shows which it is.
-    separator = max(",;\t", key=_QUOTED.sub("", first).count)
+    separator = separator_of(first)
     reader = csv.reader(chain([first], text), delimiter=separator, strict=True)
     header: list[str] | None = None
     line, found = 1, False

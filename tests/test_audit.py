@@ -1,6 +1,7 @@
 """What audit finds of what was planted, and that corrections change what was judged alone."""
 
 import csv
+import io
 import json
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from training.audit import _odd_words, audit
 from training.commands.audit import command
 from training.corpus import LabelledCorpus
 from training.linear import LinearRecipe, cross_validate
+from training.relabelling import relabel
 
 CONFIG = LinearRecipe(C=(30.0,), passage_weights=(1.0,), n_folds=3, min_examples=4, n_jobs=1)
 RECIPE = (
@@ -450,3 +452,11 @@ def test_the_command_refuses_at_once_what_it_could_not_write(tmp_path):
         done = CliRunner().invoke(command, arguments)
         assert isinstance(done.exception, InputError)
         assert message in str(done.exception)
+
+
+def test_a_corrected_table_keeps_its_separator_whatever_its_names_hold(taxonomy, tmp_path):
+    path = tmp_path / "labelled.csv"
+    path.write_text('"a,b,c";text;topics;tone\n1;Un texte.;;neutral\n', encoding="utf-8")
+    written = io.BytesIO()
+    relabel(path, {0: {"topic": ["exercises"]}}, taxonomy, written)
+    assert written.getvalue().decode() == "a,b,c;text;topics;tone\n1;Un texte.;exercises;neutral\n"

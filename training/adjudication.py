@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 from inference.destination import check_new, destination
 from inference.errors import InputError
@@ -20,15 +19,7 @@ from inference.taxonomy import Axis, Taxonomy
 from training.audit import Audit, given_codes
 from training.corpus import LabelledCorpus
 from training.label_cells import axis_labels, bad_rows, cell_text
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_BOM = b"\xef\xbb\xbf"
-_SPELLINGS = (("0", "1"), ("0.0", "1.0"), ("false", "true"), ("False", "True"), ("FALSE", "TRUE"))
-_SPELLING_OF = {cell: pair for pair in _SPELLINGS for cell in pair}
-
-Codes = dict[str, list[str]]  # axis → codes
+from training.relabelling import Codes, relabel
 
 
 def write_suspects(audit: Audit, path: Path) -> None:
@@ -92,10 +83,10 @@ def apply_verdicts(verdicts: Path, corpus: Path, output: Path, taxonomy: Taxonom
                 if (corpus / name).exists():
                     own = {row - first: codes for row, codes in changes.items()}
                     with (folder / name).open("wb") as file:
-                        _rewrite_csv(corpus / name, own, taxonomy, file)
+                        relabel(corpus / name, own, taxonomy, file)
     else:
         with destination(output) as file:
-            _REWRITERS[corpus.suffix.lower()](corpus, changes, taxonomy, file)
+            relabel(corpus, changes, taxonomy, file)
     return counts
 
 
@@ -230,130 +221,3 @@ def _new_folder(corpus: Path, output: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
-
-
-# Writing tables anew, each kind with all that it holds besides.
-
-
-def _label_columns(taxonomy: Taxonomy) -> list[str]:
-    return [name for axis in taxonomy.axes for name in (axis.field, *axis.codes)]
-
-
-def _forms(rows: Iterable[Mapping[str, Any]], taxonomy: Taxonomy) -> dict[str, Any]:
-    """A filled cell of each column of labels: an empty one that gets labels is written like it."""
-    forms: dict[str, Any] = {}
-    for values in rows:
-        for name in _label_columns(taxonomy):
-            if name not in forms and _is_filled(values.get(name)):
-                forms[name] = values[name]
-    return forms
-
-
-def _is_filled(cell: object) -> bool:
-    return bool(cell_text(cell).strip())
-
-
-def _changed(
-    values: Mapping[str, Any], codes: Codes, taxonomy: Taxonomy, forms: Mapping[str, Any]
-) -> dict[str, Any]:
-    """A row with new labels, each cell in the form of the old one, or else of its column."""
-    changed = dict(values)
-    form = {
-        name: values[name] if _is_filled(values[name]) else forms.get(name)
-        for name in _label_columns(taxonomy)
-        if name in values
-    }
-    for axis in taxonomy.axes:
-        if axis.name not in codes:
-            continue
-        new = codes[axis.name]
-        if axis.field in values:
-            changed[axis.field] = new if isinstance(form[axis.field], list) else "|".join(new)
-            continue
-        given, _ = axis_labels(axis, values)
-        for code, was in zip(axis.codes, given, strict=True):
-            if was != (code in new):
-                changed[code] = _zero_or_one(code in new, form[code])
-    return changed
-
-
-def _zero_or_one(applies: bool, form: Any) -> Any:
-    if isinstance(form, str):
-        return _SPELLING_OF.get(form.strip(), ("0", "1"))[applies]
-    return int(applies) if form is None else type(form)(applies)
-
-
-def _rewrite_csv(
-    path: Path, changes: Mapping[int, Codes], taxonomy: Taxonomy, file: IO[bytes]
-) -> None:
-    with path.open("rb") as source:
-        first = source.readline()
-    separator = max(",;\t", key=lambda mark: first.count(mark.encode()))
-    rows = list(read_rows(path))
-    if first.startswith(_BOM):
-        file.write(_BOM)
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    ending = "\r\n" if first.endswith(b"\r\n") else "\n"
-    writer = csv.writer(text, delimiter=separator, lineterminator=ending)
-    writer.writerow(rows[0].values)
-    forms = _forms((row.values for row in rows), taxonomy)
-    for number, row in enumerate(rows):
-        writer.writerow(_changed(row.values, changes.get(number, {}), taxonomy, forms).values())
-    text.detach()
-
-
-def _rewrite_jsonl(
-    path: Path, changes: Mapping[int, Codes], taxonomy: Taxonomy, file: IO[bytes]
-) -> None:
-    forms = _forms((row.values for row in read_rows(path)), taxonomy)
-    number = -1
-    with path.open("rb") as source:
-        for line in source:
-            number += bool(line.strip())
-            if line.strip() and number in changes:
-                values = json.loads(line.decode("utf-8-sig"))
-                values = _changed(values, changes[number], taxonomy, forms)
-                file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
-            else:
-                file.write(line)
-
-
-def _rewrite_parquet(
-    path: Path, changes: Mapping[int, Codes], taxonomy: Taxonomy, file: IO[bytes]
-) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    names = [name for name in _label_columns(taxonomy) if name in table.column_names]
-    rows = table.select(names).to_pylist()
-    kinds = {name: table.schema.field(name).type for name in names}
-    forms = {name: _form_of_nulls(kind) for name, kind in kinds.items()}
-    forms |= _forms(rows, taxonomy)
-    for number, codes in changes.items():
-        rows[number] = _changed(rows[number], codes, taxonomy, forms)
-    for name, kind in kinds.items():
-        place = table.schema.get_field_index(name)
-        # A column of type null holds nothing else: it takes the type of what is put in.
-        cells = pa.array([row[name] for row in rows], None if pa.types.is_null(kind) else kind)
-        field = table.schema.field(place).with_type(cells.type)
-        table = table.set_column(place, field, cells)
-    pq.write_table(table, file)
-
-
-def _form_of_nulls(kind: pa.DataType) -> Any:
-    """How a column is written in which every cell is null: its type alone shows it."""
-    import pyarrow as pa
-
-    if pa.types.is_nested(kind):
-        return []
-    if pa.types.is_boolean(kind):
-        return False
-    return "0" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else 0
-
-
-_REWRITERS: dict[str, Callable[[Path, Mapping[int, Codes], Taxonomy, IO[bytes]], None]] = {
-    ".csv": _rewrite_csv,
-    ".jsonl": _rewrite_jsonl,
-    ".parquet": _rewrite_parquet,
-}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from inference.errors import InputError
 from inference.records import flat
-from inference.tables import read_rows
+from inference.tables import read_rows, separator_of
 from inference.taxonomy import Axis, Taxonomy
 
 _BLOCK_BYTES = 1 << 22
@@ -209,7 +209,7 @@ def _csv_tables(path: Path, wanted: WantedColumns) -> Iterator[Any]:
 
     with path.open(encoding="utf-8-sig", newline="") as text:
         first = text.readline()
-    separator = max(",;\t", key=first.count)
+    separator = separator_of(first)
     found = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
     if not found:
         msg = "no header"
