@@ -24,7 +24,7 @@ from training.commands.options import (
 from training.commands.terminal import say, standard_output
 
 _PAIRS_ABREAST = 2  # at 80 columns
-# In simulations the 95 % interval of alpha holds it in 83 % of cases at 8 articles, 89 % at 20.
+# In a simulation, tried once, the interval of alpha held it in 83 % at 8 articles, 89 % at 20.
 _FEW_ARTICLES = 20
 
 
